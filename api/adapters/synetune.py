@@ -18,25 +18,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError, MissingRunError, check_name
-from nasdip_bench.space import KERNELS, Architecture
+from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.storage.files import atomic_path, write_atomic
 
 from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
-from .parameters import SEARCH_SPACE, parameters_of
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
 
 OBJECTIVES = ("metric_psnr_smooth_db", "metric_psnr_db", "metric_elapsed_time")
-
-ENCODINGS = ("architecture", "parameters")
-
-_ABSENT_KERNEL = 0
-_PARAMETERS: dict[str, tuple[Any, ...]] = {
-    name: choices for name, choices in SEARCH_SPACE.items() if name != "shuffled_transform"
-} | {"kernel": (_ABSENT_KERNEL, *KERNELS), "transform_first": (0, 1)}
 
 
 class Exported(NamedTuple):
@@ -69,33 +60,26 @@ def export_blackbox(
     images: Sequence[str] | None = None,
     fidelity: str | None = None,
     *,
-    encoding: str = "architecture",
     cost: str | CostModel = "flops",
 ) -> Exported:
     """Write a blackbox folder.
 
     A table has no gaps, so it contains only architectures that have runs for all images and default
-    seeds. PSNR after a divergence is NaN.
+    seeds. PSNR after a divergence is NaN. A configuration is one choice among the canonical strings
+    (and a constant, the task), so that every suggestion of a scheduler is in the table.
 
     Args:
         path: folder to create or to write into.
         task: name.
         images: names; None for all.
         fidelity: None for the release's default for the task.
-        encoding: form of a configuration. "architecture": one choice among the canonical strings
-            (and a constant, the task), so that every suggestion of a scheduler is in the table.
-            "parameters": all those of `nasdip_bench.api.adapters.parameters`, for model-based
-            searches. Where they do not apply, kernel is 0, ``transform`` identity and
-            ``transform_first`` 0. Nearly all suggestions are then missing from the table and need
-            Syne Tune's ``add_surrogate``.
         cost: "flops", "recorded" or a `CostModel`.
 
     Raises:
-        UnknownNameError: an unknown name or encoding.
+        UnknownNameError: an unknown name.
         MissingRunError: no architecture is complete.
         ConfigError: the folder cannot be written.
     """
-    check_name("encoding", encoding, ENCODINGS)
     seeds = bench.runs.block(task, fidelity).choose_seeds(None)
     by_seed = [read_runs(bench, task, images, fidelity, one, cost=cost) for one in seeds]
     names = tuple(by_seed[0])
@@ -124,7 +108,7 @@ def export_blackbox(
             values[t, :, s, :, 2] = runs.prices.overhead + per_iteration * steps
     result = Exported(Path(path), task, some.fidelity, names, seeds, arch_ids, some.prices.text)
     try:
-        _write(result, bench, encoding, steps, values)
+        _write(result, bench, steps, values)
     except OSError as error:
         raise ConfigError(
             f"cannot write {str(path)!r}: {error.strerror}; name a folder that you may write to"
@@ -135,7 +119,6 @@ def export_blackbox(
 def _write(
     result: Exported,
     bench: ReleaseReader,
-    encoding: str,
     steps: np.ndarray[Any, np.dtype[np.int32]],
     values: np.ndarray[Any, np.dtype[np.float32]],
 ) -> None:
@@ -144,14 +127,9 @@ def _write(
 
     folder = result.path
     folder.mkdir(parents=True, exist_ok=True)
-    architectures = [bench[arch_id] for arch_id in result.arch_ids]
-    choices, rows = _configurations(architectures, encoding, result.task)
-    columns = {
-        name: pa.array(
-            [row[name] for row in rows], pa.string() if isinstance(of[0], str) else pa.int64()
-        )
-        for name, of in choices.items()
-    }
+    codes = [bench.codes[arch_id] for arch_id in result.arch_ids]
+    # Syne Tune's table needs at least two columns to look up configurations.
+    columns = {"architecture": codes, "nasdip_task": [result.task] * len(codes)}
     with atomic_path(folder / "hyperparameters.parquet") as aside:
         pq.write_table(pa.table(columns), aside, compression="gzip")
     for name, array in (("objectives_evaluations", values), ("fidelities_values", steps)):
@@ -159,8 +137,8 @@ def _write(
             np.save(file, array, allow_pickle=False)
     uniform = {"sampler_cls": "Uniform", "sampler_kwargs": {}}
     space = {
-        name: {"domain_cls": "Categorical", "domain_kwargs": {"categories": list(c)}} | uniform
-        for name, c in choices.items()
+        name: {"domain_cls": "Categorical", "domain_kwargs": {"categories": choices}} | uniform
+        for name, choices in (("architecture", codes), ("nasdip_task", [result.task]))
     }
     bounds = {"lower": 1, "upper": int(steps[-1])}
     fidelity = {"iterations": {"domain_cls": "Integer", "domain_kwargs": bounds} | uniform}
@@ -176,25 +154,7 @@ def _write(
         "nasdip_fidelity": result.fidelity,
         "run_seeds": list(result.seeds),
         "cost": result.cost,
-        "encoding": encoding,
     }
     written = {"configspace": space, "fidelityspace": fidelity, "metadata": metadata}
     for name, content in written.items():
         write_atomic(folder / f"{name}.json", json.dumps(content, indent=1).encode())
-
-
-def _configurations(
-    architectures: Sequence[Architecture], encoding: str, task: str
-) -> tuple[dict[str, tuple[Any, ...]], list[dict[str, Any]]]:
-    """The choices of each parameter, and the configurations of some architectures."""
-    if encoding == "architecture":
-        codes = tuple(map(str, architectures))
-        # Syne Tune's table needs at least two columns to look up configurations.
-        constant = {"nasdip_task": task}
-        choices = {"architecture": codes, "nasdip_task": (task,)}
-        return choices, [{"architecture": code} | constant for code in codes]
-    blank: dict[str, Any] = {"kernel": _ABSENT_KERNEL, "transform": "identity"}
-    rows = [blank | {"transform_first": 0} | parameters_of(arch) for arch in architectures]
-    for row in rows:
-        row["transform_first"] = int(row["transform_first"])
-    return _PARAMETERS, rows

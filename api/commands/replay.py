@@ -29,20 +29,6 @@ def replay_command(
     cohort: Annotated[
         int | None, typer.Option(help="The largest cohort. Default: 50, or all if there are fewer.")
     ] = None,
-    selector: Annotated[
-        str,
-        typer.Option(
-            help="closest (needs distances between outputs), best-score, random or oracle."
-        ),
-    ] = "closest",
-    with_output: Annotated[
-        bool,
-        typer.Option(
-            "--with-output",
-            help="Rank only architectures with distances between outputs, as closest does, to "
-            "make selectors comparable.",
-        ),
-    ] = False,
     weighting: Annotated[
         str, typer.Option(help="Weights of the cohort's average: paper, released or equal.")
     ] = "paper",
@@ -68,7 +54,5 @@ def replay_command(
         n=cohort,
         reference=reference,
         weighting=weighting,
-        selector=selector,
-        with_output=with_output,
         seed=seed,
     )

@@ -1,4 +1,4 @@
-"""Commands that compare search algorithms: over simulated time, and on another seed."""
+"""Commands that compare searches: over simulated time, and on another seed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import typer
 
 from nasdip_bench.console.progress import parse_duration
 
-from ..benchmark import NASDIPBench
 from ..reading.arrays.targets import TARGET
-from ..search.comparison import COMPARED, compare
+from ..search.comparison import COMPARED
 from ..search.figure import search_figure
 from ..search.leaderboard_figure import search_leaderboard_figure
 from ..search.methods import METHODS
@@ -24,13 +23,12 @@ from .options import (
     Picture,
     Repeats,
     Resamples,
+    Seed,
     Target,
     Targets,
     Task,
-    check_form,
     image_names,
     measured,
-    show,
     show_figure,
 )
 
@@ -46,18 +44,15 @@ Budget = Annotated[
 def search_command(
     task: Task = "denoise",
     images: Images = "all",
-    algorithms: Annotated[
+    methods: Annotated[
         str,
         typer.Option(
             help=f"Comma-separated: {', '.join(METHODS)}. 'all' are {', '.join(COMPARED)}."
         ),
     ] = "all",
     budget: Budget = None,
-    repeats: Annotated[int, typer.Option(help="Searches of each algorithm on each image.")] = 50,
-    seed: Annotated[int, typer.Option(help="Seed of the searches.")] = 0,
-    run_seed: Annotated[
-        int | None, typer.Option(help="Seed of the runs. Default: the default seeds in turn.")
-    ] = None,
+    repeats: Annotated[int, typer.Option(help="Searches on each image and seed.")] = 25,
+    seed: Seed = None,
     target: Target = TARGET,
     cost: Annotated[
         str,
@@ -71,23 +66,22 @@ def search_command(
     out: Picture = None,
     data: Data = None,
 ) -> None:
-    """Compare search algorithms on recorded runs: regret against simulated time."""
-    check_form(form, out)
-    seconds = None if budget is None else parse_duration(budget, "budget")
-    frame = compare(
-        NASDIPBench(data),
+    """Compare searches on recorded runs: regret against simulated time."""
+    show_figure(
+        search_figure,
+        data,
         task,
-        images=image_names(images),
-        algorithms=image_names(algorithms),
-        budget_seconds=seconds,
+        images,
+        fidelity,
+        form,
+        out,
+        methods=image_names(methods),
+        budget_seconds=None if budget is None else parse_duration(budget, "budget"),
         repeats=repeats,
-        rng=seed,
-        fidelity=fidelity,
-        run_seed=run_seed,
+        seed=seed,
         target=target,
         cost=CostModel(kind=cost, flops_per_second=flops_per_second),
     )
-    show(search_figure(frame), form, out)
 
 
 def search_leaderboard_command(

@@ -1,4 +1,4 @@
-"""The candidates of a replay, why others are not, and the distances between their restorations.
+"""The candidates of a replay, and the distances between their restorations.
 
 `nasdip_bench.isnas` and `.proxies`, which import PIL, are imported on use.
 """
@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset.curves import MISSING
 from nasdip_bench.dataset.schema import STATUSES
-from nasdip_bench.errors import MissingRunError, check_name
+from nasdip_bench.errors import ConfigError, MissingRunError, check_name
 
 from ..statistics.choosing.cohorts import ScoredRuns, ranked_runs
 
@@ -29,25 +29,6 @@ TARGET = "final_psnr_smooth_db"
 REFERENCES = ("corrupted", "ground_truth")
 """What untrained outputs can be compared with; scores without a reference need neither."""
 
-WITHOUT_DISTANCES = ("best-score", "oracle", "random")
-"""Selectors that do not look at the restorations of a cohort."""
-
-
-class Absent(NamedTuple):
-    """Architectures that cannot be ranked on an image, each counted once, under its first reason.
-
-    Attributes:
-        missing: no run of the seed.
-        failed: its run failed.
-        unscored: no finite value of the score.
-        without_restoration: its run is ok, but the release lacks distances that are needed.
-    """
-
-    missing: int
-    failed: int
-    unscored: int
-    without_restoration: int
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pool:
@@ -56,102 +37,64 @@ class Pool:
     Attributes:
         block: the runs.
         seed: seed of the runs, and of the corruption that scores see.
-        others: the other default seeds, if no seed was named.
-        restored: (architecture, image) bool, whether the release has distances to a restoration;
-            None if they are not needed.
+        restored: (architecture, image) bool, whether the release has distances to a restoration.
     """
 
     bench: ReleaseReader
     block: Block
     seed: int
-    others: tuple[int, ...]
-    restored: NDArray[np.bool_] | None
+    restored: NDArray[np.bool_]
 
     def ranked(self, key: str) -> ScoredRuns:
         """The candidates for a score, "proxy/reference", with their PSNR."""
-        column = np.where(self._unusable(), np.nan, self._scores(key))
-        return ranked_runs(
-            self.bench, self.block, self.seed, TARGET, column, key, others=self.others
-        )
-
-    def absent(self, key: str, image: int) -> Absent:
-        """Why other architectures are not candidates on an image, given by position."""
-        status = self.block.statuses(self.seed)[:, image]
-        missing, failed = status == -1, status == STATUSES.index("failed")
-        tried = ~missing & ~failed
-        scored = np.isfinite(self._scores(key)[:, image])
-        without = tried & scored & self._unusable()[:, image]
-        parts = (missing, failed, tried & ~scored, without)
-        return Absent(*(int(np.count_nonzero(part)) for part in parts))
+        _, scores = self.bench.runs.scores(self.block.task, self.block.fidelity, self.seed)
+        column = scores.values[:, :, scores.keys.index(key)]
+        ok = self.block.statuses(self.seed) == STATUSES.index("ok")
+        column = np.where(ok & ~self.restored, np.nan, column)
+        return ranked_runs(self.bench, self.block, self.seed, TARGET, column, key)
 
     def between(self, image: int, arch_ids: NDArray[np.intp]) -> NDArray[np.float64]:
         """(N, N) mean squared differences between restorations of architectures on an image."""
         distances = self.bench.distances(self.block.task, fidelity=self.block.fidelity)
         return distances.between(image, self.seed)[np.ix_(arch_ids, arch_ids)]
 
-    def _unusable(self) -> NDArray[np.bool_]:
-        """(architecture, image) bool: whether an ok run lacks distances that are needed."""
-        ok = self.block.statuses(self.seed) == STATUSES.index("ok")
-        return np.zeros_like(ok) if self.restored is None else ok & ~self.restored
 
-    def _scores(self, key: str) -> NDArray[np.float64]:
-        _, scores = self.bench.runs.scores(self.block.task, self.block.fidelity, self.seed)
-        return scores.values[:, :, scores.keys.index(key)]
-
-
-def open_pool(bench: ReleaseReader, block: Block, seeds: tuple[int, ...], needed: bool) -> Pool:
-    """The runs of the first of some seeds, and which restorations have distances.
-
-    Args:
-        block: the runs of a task at a fidelity.
-        seeds: at least one seed of the block.
-        needed: whether distances between restorations are needed.
+def open_pool(bench: ReleaseReader, block: Block, seed: int) -> Pool:
+    """The runs of a seed of a block, and which restorations have distances.
 
     Raises:
-        MissingRunError: they are needed, but the release has none.
+        MissingRunError: the release has no distances.
         DatasetError: the file of distances is damaged.
     """
-    seed, *others = seeds
-    restored = _restored(bench, block, seed) if needed else None
-    return Pool(bench=bench, block=block, seed=seed, others=tuple(others), restored=restored)
-
-
-def _restored(bench: ReleaseReader, block: Block, seed: int) -> NDArray[np.bool_]:
-    """(architecture, image) bool: whether the release has distances to a restoration."""
-    try:
-        found = bench.distances(block.task, fidelity=block.fidelity)
-    except MissingRunError as error:
-        raise MissingRunError(f"{error}. {_WITHOUT}") from None
+    found = bench.distances(block.task, fidelity=block.fidelity)
     of_seed: NDArray[np.bool_] = (found.truth != MISSING)[:, found.seeds == seed].any(axis=1)
     if not of_seed.any():
         raise MissingRunError(
             f"this release has no distances between the restorations of {block.task} at "
             f"{block.fidelity} with seed {seed}: it has those of seed "
-            f"{', '.join(map(str, found.seeds.tolist())) or 'none'}. {_WITHOUT}"
+            f"{', '.join(map(str, found.seeds.tolist())) or 'none'}"
         )
-    return of_seed.T
+    return Pool(bench=bench, block=block, seed=seed, restored=of_seed.T)
 
 
-_WITHOUT = f"Selectors that need none: {', '.join(WITHOUT_DISTANCES)}"
-
-
-def needs_distances(selector: str | Selector) -> bool:
-    """Whether a selector may look at the restorations of a cohort; custom ones always may."""
-    return not (isinstance(selector, str) and selector in WITHOUT_DISTANCES)
-
-
-def selector_name(selector: str | Selector, weighting: str) -> str:
-    """The name of a selector in records.
+def selector_name(selector: Selector | None, weighting: str) -> str:
+    """The name of a selector in records: that of the function, or "closest".
 
     Raises:
-        UnknownNameError: an unknown selector or weighting.
+        ConfigError: neither None nor a function.
+        UnknownNameError: an unknown weighting.
     """
-    from nasdip_bench.isnas.selection import SELECTORS, WEIGHTINGS
+    from nasdip_bench.isnas.selection import WEIGHTINGS
 
     check_name("weighting", weighting, WEIGHTINGS)
-    if not isinstance(selector, str):
-        return getattr(selector, "__name__", type(selector).__name__)
-    return check_name("selector", selector, SELECTORS)
+    if selector is None:
+        return "closest"
+    if not callable(selector):
+        raise ConfigError(
+            f"selector {selector!r} must be a function from a Cohort to a position, or None for "
+            f"the closest to the average"
+        )
+    return getattr(selector, "__name__", type(selector).__name__)
 
 
 def rankable_scores(bench: ReleaseReader, block: Block, reference: str) -> list[str]:

@@ -13,14 +13,7 @@ from nasdip_bench.errors import ConfigError, check_whole
 from ..reading.run_set import chosen_images
 from ..statistics.choosing.curve import mean_curve
 from ..statistics.tau_frame import MEAN
-from .candidates import (
-    TARGET,
-    needs_distances,
-    open_pool,
-    rankable_scores,
-    score_key,
-    selector_name,
-)
+from .candidates import TARGET, open_pool, rankable_scores, score_key, selector_name
 from .one_seed import COLUMNS, Curves, curves_of_seed
 
 if TYPE_CHECKING:
@@ -43,8 +36,7 @@ def isnas_curve(
     n: int | None = None,
     reference: str = "corrupted",
     weighting: str = "paper",
-    selector: str | Selector = "closest",
-    with_output: bool = False,
+    selector: Selector | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> pd.DataFrame:
@@ -58,7 +50,7 @@ def isnas_curve(
         images: one or several names; None for all.
         n: the largest cohort, at most the largest number of candidates of any score and image;
             curves with fewer end sooner. None for `MOST`, or all candidates if fewer.
-        reference, weighting, selector, with_output: see `isnas`.
+        reference, weighting, selector: see `isnas`.
         fidelity: None for the release's default for the task.
         seed: None for each of the default seeds.
 
@@ -70,20 +62,19 @@ def isnas_curve(
         selector), ``regret_member`` expected for a random member, ``regret_first`` of the member
         that the score ranks first, ``regret_any`` expected for a random candidate,
         ``regret_random`` for the same search with n random candidates and equal weights (mean of
-        500 such cohorts; only for the selector "closest"), and ``regret_best_random`` for the best
+        500 such cohorts; only for the paper's selector), and ``regret_best_random`` for the best
         of n random ones; ``members`` that did not diverge;
         ranked ``candidates``, the fewest of any seed (and image). All regrets are relative to the
-        best candidate: those of selectors that rank different candidates do not compare. ``attrs``
-        holds ``task``, ``target``, ``fidelity``, ``seeds``, ``stop``, ``selector``, ``weighting``,
-        ``with_output``, ``scores``, ``images``, and ``candidates``: by score and image, the fewest
-        of any seed.
+        best candidate. ``attrs`` holds ``task``, ``target``, ``fidelity``, ``seeds``, ``stop``,
+        ``selector``, ``weighting``, ``scores``, ``images``, and ``candidates``: by score and image,
+        the fewest of any seed.
 
     Raises:
-        ConfigError: n below 1 or above the candidates, no images or scores, or a score that a
-            search cannot rank by.
+        ConfigError: n below 1 or above the candidates, no images or scores, a score that a search
+            cannot rank by, or a selector that is not a function.
         UnknownNameError: an unknown name or seed.
-        MissingRunError: the release has no run of the task at the fidelity, or lacks distances
-            between restorations that are needed.
+        MissingRunError: the release has no run of the task at the fidelity, or no distances between
+            its restorations.
 
     Example:
         >>> bench = NASDIPBench("data/")
@@ -106,19 +97,17 @@ def isnas_curve(
     positions = {bench.images[place]: place for place in chosen_images(bench, images)}
     named = [*positions]
     seeds = block.choose_seeds(seed)
-    needed = with_output or needs_distances(selector)
-    pools = [open_pool(bench, block, (one,), needed) for one in seeds]
+    pools = [open_pool(bench, block, one) for one in seeds]
     candidates = {
         key: {i: min(pool.ranked(key).count(at) for pool in pools) for i, at in positions.items()}
         for key in keys
     }
     most = max(count for by_image in candidates.values() for count in by_image.values())
     if n is not None and n > most:
-        kept = ", and distances" if needed else ""
         raise ConfigError(
             f"n {n} must be at most {most}, the most architectures that a score can rank on an "
-            f"image of {task} at {block.fidelity} (with a run, the score{kept}); leave it out for "
-            f"the default"
+            f"image of {task} at {block.fidelity} (with a run, the score and distances); leave it "
+            f"out for the default"
         )
     of_seeds = [curves_of_seed(pool, keys, named, longest, weighting, selector) for pool in pools]
     frame = _frame(of_seeds, keys, named)
@@ -127,7 +116,6 @@ def isnas_curve(
         "stop": block.record.stop,
         "selector": name,
         "weighting": weighting,
-        "with_output": with_output,
         "scores": keys,
         "images": named,
         "candidates": candidates,

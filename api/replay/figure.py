@@ -19,7 +19,6 @@ from ..exhibits.captions import (
 from ..exhibits.drawing import TEXT, legend, save, small_multiples
 from ..exhibits.exhibit import FrameFigure
 from ..statistics.tau_frame import MEAN
-from .candidates import needs_distances
 from .curve import MOST, isnas_curve
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class ReplayFigure(FrameFigure):
         shown: the image in the picture and the table, or `MEAN`.
     """
 
-    setup = ("task", "fidelity", "seeds", "stop", "selector", "weighting", "with_output")
+    setup = ("task", "fidelity", "seeds", "stop", "selector", "weighting")
     shown: str
 
     @property
@@ -101,15 +100,14 @@ class ReplayFigure(FrameFigure):
             linewidth=0,
             label="cohort: its best to a random member",
         )
-        first = self.frame.attrs["selector"] == "best-score"  # then the two lines coincide
-        selected = f"selected ({self.frame.attrs['selector']}{', ranked first' if first else ''})"
+        selector = self.frame.attrs["selector"]
         for column, label, colour, dashes, thickness in (
-            ("regret", selected, "#d55e00", "-", 1.3),
-            *([] if first else [("regret_first", "ranked first by the score", "#009e73", "--", 1)]),
+            ("regret", f"selected ({selector})", "#d55e00", "-", 1.3),
+            ("regret_first", "ranked first by the score", "#009e73", "--", 1.0),
             ("regret_any", "any candidate at random", "#4d4d4d", ":", 1.0),
             *(
                 [("regret_random", "selected from a random cohort", "#cc79a7", "-", 1.0)]
-                if self.frame.attrs["selector"] == "closest"
+                if selector == "closest"
                 else []
             ),
             ("regret_best_random", "best of N at random", "#4d4d4d", "-.", 0.8),
@@ -153,20 +151,18 @@ def replay_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Re
     averaged = [i for i in f["images"] if any(counts[i] for counts in f["candidates"].values())]
     several = len(f["images"]) > 1
     where = f"mean over {len(averaged)} images" if several else f["images"][0]
-    kept = f["with_output"] or needs_distances(how.get("selector", f["selector"]))
     average = f", average weighted as {f['weighting']!r}" if f["selector"] == "closest" else ""
     parts = [
         f"ISNAS replayed from recorded runs ({task}, {where}): regret of the architecture that "
         f"selector {f['selector']!r} keeps{average}, against the size N of the cohort.",
         f"{setting(bench, f)}, stop at {f['stop']}; candidates: {span(counts)} of {len(bench)} "
-        f"architectures{', those with distances between outputs' if kept else ''}.",
+        f"architectures, those with distances between outputs.",
         shortfall(bench, f, f["images"]),
     ]
     notes = [
-        "Regret is in dB below the best candidate, so only figures with the same candidates "
-        "compare. Parentheses in the table and the band in the picture show the best of the "
-        "cohort, which no selector can beat, and the expectation for a random member"
-        + (", which is selector 'random'." if f["selector"] == "random" else "."),
+        "Regret is in dB below the best candidate. Parentheses in the table and the band in the "
+        "picture show the best of the cohort, which no selector can beat, and the expectation for "
+        "a random member.",
         "Ties in a score break by arch_id.",
     ]
     substitutes = [image for image in f["images"] if statuses[image] == SUBSTITUTE]

@@ -18,7 +18,7 @@ from nasdip_bench.dataset.distances import to_average
 from nasdip_bench.ranks.chance import expected_best
 
 from ..statistics.choosing.cohorts import ScoredRuns
-from .candidates import Pool, needs_distances
+from .candidates import Pool
 
 if TYPE_CHECKING:
     from nasdip_bench.isnas.selection import Cohort, Selector
@@ -49,7 +49,7 @@ def curves_of_seed(
     images: Sequence[str],
     n: int,
     weighting: str,
-    selector: str | Selector,
+    selector: Selector | None,
 ) -> Curves:
     from nasdip_bench.isnas.selection import Cohort
 
@@ -63,13 +63,11 @@ def curves_of_seed(
             key: np.flatnonzero(np.isfinite(of.values[:, at])) for key, of in ranked.items()
         }
         everyone = np.unique(np.concatenate([*candidates.values()]))
-        squares = np.full((len(everyone), len(everyone)), math.nan)
-        if len(everyone) and needs_distances(selector):
-            squares = pool.between(at, everyone)
+        squares = pool.between(at, everyone)
         drawn: dict[bytes, NDArray[np.float64]] = {}  # scores mostly have the same candidates
         for key, runs in ranked.items():
             ids, chosen = ok[key], None
-            if selector != "random" and len(ids):
+            if len(ids):
                 places = np.searchsorted(everyone, ids)
                 of_all = Cohort(
                     scores=runs.scores[ids, at],
@@ -80,7 +78,7 @@ def curves_of_seed(
                 )
                 chosen = _chosen(of_all, selector)
             by_chance = np.full(len(members[key]), math.nan)
-            if selector == "closest":
+            if selector is None:
                 mine = candidates[key]
                 if mine.tobytes() not in drawn:
                     places = np.searchsorted(everyone, mine)
@@ -118,18 +116,10 @@ def _random_cohorts(
     return np.asarray(psnr_db.max(initial=-np.inf) - total / _COHORTS)
 
 
-def _chosen(of_all: Cohort, selector: str | Selector) -> NDArray[np.intp]:
+def _chosen(of_all: Cohort, selector: Selector | None) -> NDArray[np.intp]:
     """(N,) positions that a selector keeps among the first k of a ranking, at k - 1."""
-    from nasdip_bench.isnas.selection import get_selector
-
-    sizes = range(1, len(of_all.scores) + 1)
-    if selector == "best-score":
-        return np.zeros(len(sizes), np.intp)
-    if selector == "oracle":
-        return np.array([np.argmax(of_all.psnr_db[:k]) for k in sizes], np.intp)
-    if selector == "closest":
+    if selector is None:
         return closest_of_prefixes(of_all.between, of_all.scores, of_all.weighting)
-    rule = get_selector(selector) if isinstance(selector, str) else selector
     cohorts = (
         replace(
             of_all,
@@ -137,9 +127,9 @@ def _chosen(of_all: Cohort, selector: str | Selector) -> NDArray[np.intp]:
             between=of_all.between[:k, :k],
             psnr_db=of_all.psnr_db[:k],
         )
-        for k in sizes
+        for k in range(1, len(of_all.scores) + 1)
     )
-    return np.array([rule(cohort) for cohort in cohorts], np.intp)
+    return np.array([selector(cohort) for cohort in cohorts], np.intp)
 
 
 def closest_of_prefixes(
@@ -181,16 +171,12 @@ def _curve(
     there = np.isfinite(values)
     counts = np.cumsum(there)
     curve[-1] = counts
-    if not there.any():
+    if chosen is None:
         return curve
     psnr = values[there]
     ranks = 1.0 + len(ordered) - np.searchsorted(ordered, psnr, side="right")
-    up_to = np.arange(1, len(psnr) + 1)
-    expected = np.cumsum(psnr) / up_to
-    if chosen is None:
-        selected, rank = expected, np.cumsum(ranks) / up_to
-    else:
-        selected, rank = psnr[chosen], ranks[chosen]
+    expected = np.cumsum(psnr) / np.arange(1, len(psnr) + 1)
+    selected, rank = psnr[chosen], ranks[chosen]
     some = counts > 0
     at = counts[some] - 1  # the last member of each cohort that did not diverge
     best_of_all = ordered[-1]

@@ -13,7 +13,7 @@ from nasdip_bench.errors import check_whole
 from ..reading.arrays.names import unknown_image
 from ..reading.records.showing import displayed, html_table, record_html, record_repr, shown
 from ..statistics.choosing.cohorts import ScoredRuns
-from .candidates import Absent, Pool, needs_distances, open_pool, score_key, selector_name
+from .candidates import Pool, open_pool, score_key, selector_name
 
 if TYPE_CHECKING:
     from nasdip_bench.isnas.selection import Selector
@@ -32,7 +32,7 @@ class Member(NamedTuple):
         score: the mean over the scoring initialisations; lower is better.
         diverged: whether its run diverged; then it has no PSNR and is not in the average.
         final_psnr_smooth_db: dB of its output; NaN if it diverged.
-        weight: its weight in the average; NaN if it diverged, or the selector needs no average.
+        weight: its weight in the average; NaN if it diverged.
         distance: mean squared difference of its output to the average, values in [0, 1]; NaN
             likewise.
     """
@@ -55,26 +55,20 @@ class IsnasRecord(NamedTuple):
         task: name.
         score: the score that ranks, "proxy/reference".
         n: size of the cohort.
-        selector: name of the selector.
+        selector: "closest", or the name of your own.
         weighting: weighting of the cohort's average.
         fidelity: the training set-up.
         stop: the iteration of the outputs.
         seed: seed of the runs; a cohort has one seed.
-        other_seeds: the other default seeds of the release, if no seed was named.
         cohort: members, best-ranked first; ties in the score by arch_id.
-        selected: the selected member. None if all of the cohort diverged, and for the selector
-            "random", whose numbers are expectations over the members that did not diverge.
+        selected: the selected member; None if all of the cohort diverged.
         final_psnr_smooth_db: dB of the selected.
         rank: rank of the selected among the candidates by PSNR; 1 is best.
         regret: distance in dB of the selected from the best of all candidates.
         best: the best of the cohort; None if all diverged.
-        best_rank: its rank.
         best_regret: its regret, the limit for a selector.
-        best_of_all: arch_id of the best candidate; -1 if all diverged.
-        best_of_all_db: its PSNR.
-        candidates: number of ranked architectures: those with a run, ok or diverged, the score and,
-            if needed, the distances of the output.
-        absent: why others were not ranked.
+        candidates: number of ranked architectures: those with a run, ok or diverged, the score and
+            the distances of the output.
     """
 
     image: str
@@ -86,19 +80,14 @@ class IsnasRecord(NamedTuple):
     fidelity: str
     stop: int
     seed: int
-    other_seeds: tuple[int, ...]
     cohort: tuple[Member, ...]
     selected: Member | None
     final_psnr_smooth_db: float
     rank: float
     regret: float
     best: Member | None
-    best_rank: float
     best_regret: float
-    best_of_all: int
-    best_of_all_db: float
     candidates: int
-    absent: Absent
 
     def __repr__(self) -> str:
         return record_repr(self)
@@ -117,8 +106,7 @@ def isnas(
     n: int = 15,
     reference: str = "corrupted",
     weighting: str = "paper",
-    selector: str | Selector = "closest",
-    with_output: bool = False,
+    selector: Selector | None = None,
     fidelity: str | None = None,
     seed: int | None = None,
 ) -> IsnasRecord:
@@ -136,20 +124,18 @@ def isnas(
         reference: what outputs of untrained networks are compared with: "corrupted", which a user
             has, or "ground_truth", which a user does not have. Ignored by scores without one.
         weighting: weighting of the average, one of `nasdip_bench.isnas.selection.WEIGHTINGS`.
-        selector: one of `nasdip_bench.isnas.selection.SELECTORS`, or a function from a
-            `nasdip_bench.isnas.Cohort` to a position. "best-score", "random" and "oracle" need no
-            distances.
-        with_output: whether to rank only architectures whose output has distances in the release,
-            even if the selector needs none. Then all selectors choose from the same candidates.
+        selector: a function from a `nasdip_bench.isnas.Cohort` to a position; None for the paper's,
+            the closest to the average.
         fidelity: None for the release's default for the task.
         seed: seed of the runs, and of the corruption that scores see; None for the first default
             seed.
 
     Raises:
-        ConfigError: n is out of range, or a search cannot rank by the score.
-        UnknownNameError: an unknown image, task, score, weighting, selector, fidelity or seed.
-        MissingRunError: the release has no run of the task at the fidelity, or lacks distances
-            between restorations that are needed.
+        ConfigError: n is out of range, a search cannot rank by the score, or the selector is not a
+            function.
+        UnknownNameError: an unknown image, task, score, weighting, fidelity or seed.
+        MissingRunError: the release has no run of the task at the fidelity, or no distances between
+            its restorations.
 
     Example:
         >>> found = NASDIPBench("data/").isnas("lena", "denoise", "psd_db_strip_mse")
@@ -161,27 +147,17 @@ def isnas(
         raise unknown_image(image, bench.images, bench.tasks)
     block = bench.runs.block(task, fidelity)
     key = score_key(bench, block, score, reference)
-    pool = open_pool(
-        bench, block, block.choose_seeds(seed), needed=with_output or needs_distances(selector)
-    )
+    pool = open_pool(bench, block, block.choose_seeds(seed)[0])
     runs, position = pool.ranked(key), bench.images.index(image)
     candidates = runs.count(position)
-    absent = pool.absent(key, position)
     why = (
-        f", the architectures that can be ranked by {key} for {task} on {image} at "
-        f"{block.fidelity} with seed {pool.seed} ({_in_words(absent)})"
+        f", the architectures with a run, {key} and distances for {task} on {image} at "
+        f"{block.fidelity} with seed {pool.seed}"
     )
     cohort = runs.cohort(position, check_whole("n", n, 1, candidates, note=why))
     members, selected = _members(pool, runs, position, cohort.members, weighting, selector)
     values = runs.values[:, position]
-    ok = np.isfinite(values)
-    best_of_all = int(np.nanargmax(values)) if ok.any() else -1
-    best_of_all_db = float(values[best_of_all]) if ok.any() else math.nan
-    random = selector == "random"
-    chosen = [m for m in members if not m.diverged] if random else [selected]
-    psnr = [one.final_psnr_smooth_db for one in chosen if one is not None]
-    ranks = [1 + np.count_nonzero(values > value) for value in psnr]
-    mean_db = float(np.mean(psnr)) if psnr else math.nan
+    psnr_db = math.nan if selected is None else selected.final_psnr_smooth_db
     best = next((one for one in members if one.arch_id == cohort.best), None)
     return IsnasRecord(
         image=image,
@@ -193,19 +169,14 @@ def isnas(
         fidelity=block.fidelity,
         stop=block.record.stop,
         seed=pool.seed,
-        other_seeds=pool.others,
         cohort=members,
-        selected=None if random else selected,
-        final_psnr_smooth_db=mean_db,
-        rank=float(np.mean(ranks)) if ranks else math.nan,
-        regret=best_of_all_db - mean_db,
+        selected=selected,
+        final_psnr_smooth_db=psnr_db,
+        rank=math.nan if selected is None else 1.0 + np.count_nonzero(values > psnr_db),
+        regret=math.nan if selected is None else float(np.nanmax(values)) - psnr_db,
         best=best,
-        best_rank=float(cohort.rank) if best else math.nan,
         best_regret=cohort.regret,
-        best_of_all=best_of_all,
-        best_of_all_db=best_of_all_db,
         candidates=candidates,
-        absent=absent,
     )
 
 
@@ -215,29 +186,25 @@ def _members(
     image: int,
     arch_ids: NDArray[np.intp],
     weighting: str,
-    selector: str | Selector,
+    selector: Selector | None,
 ) -> tuple[tuple[Member, ...], Member | None]:
     """The members of a cohort, and the selected one."""
-    from nasdip_bench.isnas.selection import Cohort, get_selector
+    from nasdip_bench.isnas.selection import Cohort, closest_to_average
 
     scores, psnr_db = runs.scores[arch_ids, image], runs.values[arch_ids, image]
     ok = np.flatnonzero(np.isfinite(psnr_db))
     weights, distances = np.full((2, len(arch_ids)), math.nan)
-    place, needed = None, pool.restored is not None
+    place = None
     if len(ok):
         cohort = Cohort(
             scores=scores[ok],
-            between=pool.between(image, arch_ids[ok])
-            if needed
-            else np.full((len(ok), len(ok)), math.nan),
+            between=pool.between(image, arch_ids[ok]),
             psnr_db=psnr_db[ok],
             weighting=weighting,
             seed=pool.seed,
         )
-        if needed:
-            weights[ok], distances[ok] = cohort.weights, cohort.to_average
-        rule = get_selector(selector) if isinstance(selector, str) else selector
-        place = int(ok[rule(cohort)])
+        weights[ok], distances[ok] = cohort.weights, cohort.to_average
+        place = int(ok[(selector or closest_to_average)(cohort)])
     members = tuple(
         Member(
             number,
@@ -249,8 +216,3 @@ def _members(
         for at, (number, arch_id) in enumerate(enumerate(arch_ids.tolist(), start=1))
     )
     return members, None if place is None else members[place]
-
-
-def _in_words(absent: Absent) -> str:
-    parts = [f"{n} {name.replace('_', ' ')}" for name, n in absent._asdict().items() if n]
-    return ", ".join(parts) or "none absent"

@@ -8,7 +8,7 @@ returns or the budget is exhausted. It returns nothing: the simulator tracks the
         for arch_id in rng.permutation(sim.space):
             sim.train(arch_id)
 
-    compare(bench, "denoise", algorithms={"mine": mine, "random": "random"}, budget_seconds=3600)
+    compare(bench, "denoise", methods={"mine": mine, "random": "random"}, budget_seconds=3600)
 
 `METHODS` are those that come with the package. Importing this does not import pandas, matplotlib or
 torch.

@@ -1,50 +1,47 @@
-"""Compare search algorithms by regret over simulated time, across images and repeats.
-
-Results are deterministic: every search has its own generator, keyed by the seed, the name of the
-algorithm, the task, the image and the repeat. Adding an algorithm or an image changes none of the
-others.
-"""
+"""Compare searches by regret over simulated time, on the seed that they see."""
 
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, check_whole
+from nasdip_bench.errors import ConfigError, MissingRunError, check_whole
 
 from ..reading.arrays.targets import TARGET
-from ..simulation.clock import Clock
 from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
 from ..simulation.recorded_runs import RecordedRuns
-from ..simulation.simulator import Simulator
-from .methods import Method, Methods, named_methods, run_search, without_data
+from ..statistics.tau_frame import MEAN, Resampling, index_of
+from .methods import Method, Methods, named_methods
+from .repeats import Resamples, each_search, repeats_of, search_budget
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..reading.reader import ReleaseReader
 
-ALL_IMAGES = "all"
-"""The image name in rows that are means over all images."""
-
 COMPARED = ("random", "evolution", "halving", "hyperband", "isnas")
-"""The algorithms compared by default."""
-
-_DEFAULT_TRAININGS = 50
-_QUANTILES = (0.025, 0.975)
+"""The methods compared by default."""
 
 
 class _Curves(NamedTuple):
-    """(repeat, point) float64 on the grid of times."""
+    """All searches of one method.
+
+    Attributes:
+        incumbent, regret: (image, seed, repeat, point) float64 on the grid of times.
+        trained: architectures, mean over searches.
+        nothing: searches without a choice.
+    """
 
     incumbent: NDArray[np.float64]
     regret: NDArray[np.float64]
+    trained: float
+    nothing: int
 
 
 def compare(
@@ -52,212 +49,147 @@ def compare(
     task: str = "denoise",
     *,
     images: str | Sequence[str] | None = None,
-    algorithms: Methods | None = None,
+    methods: Methods | None = None,
     budget_seconds: float | None = None,
-    repeats: int = 50,
+    repeats: int = 25,
     fidelity: str | None = None,
-    run_seed: int | None = None,
+    seed: int | None = None,
     target: str | None = None,
     cost: str | CostModel = "flops",
     points: int = 100,
+    level: float = 0.95,
     resamples: int = 1000,
     rng: int = 0,
 ) -> pd.DataFrame:
-    """Regret of search algorithms against simulated time.
+    """Regret of searches against simulated time.
 
-    Each algorithm searches each image ``repeats`` times within the budget. Regret is the distance
-    of the incumbent from the best architecture that can be searched, on the same seed of the runs.
-    It measures how well a search optimises what it sees; `search_leaderboard` judges its choice on
-    another seed. Repeats cycle through the default seeds, so the bands include seed noise.
+    Regret is the distance of the incumbent from the best architecture that can be searched, on the
+    same seed of the runs. It measures how well a search optimises what it sees;
+    `search_leaderboard` judges its choice on another seed.
 
     Args:
         task: name.
         images: a name, or several; None for all.
-        algorithms: names of `nasdip_bench.api.search.METHODS`, functions of (simulator, generator),
-            or a mapping from names to these. Only these are compared: name "random" too, to have it
-            beside yours. None for `COMPARED`, without isnas if the release has no distances between
-            restorations.
+        methods: names in `nasdip_bench.api.search.METHODS`, or a mapping from names to these, to
+            functions of (simulator, generator) or to `Method`. Only these are compared: name
+            "random" too, to have it beside yours. None for those of `COMPARED` that the release has
+            the data for.
         budget_seconds: simulated seconds of one search, enough to train an architecture to the
             stop. None for 50 trainings of mean cost, or half of the space if that is less.
-        repeats: searches of each algorithm on each image, at least 1.
+        repeats: searches on each image and seed; deterministic methods run once.
         fidelity: None for the release's default for the task; the result names it.
-        run_seed: the seed of the runs; None for the default seeds in turn.
+        seed: the seed of the runs; None for the default seeds.
         target: a column of runs.parquet where higher is better, used to measure regret; None for
             `nasdip_bench.api.reading.arrays.targets.TARGET`.
         cost: "flops", "recorded" or a `CostModel`.
         points: steps of the common grid of times, from 0 to the budget; at least 1.
-        resamples: bootstrap resamples, at least 1.
+        level: confidence level of the intervals, which resample images and the searches on each.
+        resamples: bootstrap resamples; 0 for no intervals.
         rng: seed of searches and resamples, at least 0.
 
     Returns:
-        a row for each image, algorithm and point in time: ``task``, ``image`` ("all" for the mean
-        over images), ``algorithm``, ``track`` (what it may see), ``seconds``, ``incumbent`` (mean
-        of the target over repeats), ``regret`` (mean), ``regret_low``, ``regret_high`` (95 %,
-        percentile bootstrap of the mean over repeats; images are not resampled). Until a search can
-        return an architecture (on the track "deployable", until it chooses one), it might return
-        any, so it counts as the mean over the space. ``attrs`` holds ``task``, ``target``,
-        ``fidelity``, ``seeds``, ``images``, ``algorithms``, ``budget_seconds``, ``repeats``,
-        ``rng``, ``cost``, ``architectures`` (in the space, by image), ``release`` (architectures
-        in the release), and by algorithm ``tracks``, ``trained`` (architectures, mean over
-        searches), ``spent`` (seconds) and ``nothing`` (searches that ended without a choice).
+        indexed by (image, method, seconds), with image "(mean)" for all of them. ``track`` (what
+        the method may see); ``incumbent``, the target, and ``regret``, means over searches and
+        seeds; ``low``, ``high``, the interval of regret, NaN where nothing varies. Until a search
+        can return an architecture (on the track "deployable", until it chooses one), it might
+        return any, so it counts as the mean over the space. ``attrs`` holds ``task``, ``target``,
+        ``fidelity``, ``seeds``, ``images``, ``budget_seconds``, ``repeats``, ``cost``, ``n``
+        (architectures in the space, by image), ``left_out`` (methods of `COMPARED` without data),
+        by method ``trained`` (architectures, mean over searches) and ``nothing`` (searches that
+        ended without a choice), and the resampling.
 
     Raises:
-        ConfigError: a number outside its range, too short a budget, no open dataset, algorithm or
-            image, or a duplicate.
+        ConfigError: a number outside its range, too short a budget, no open dataset, method or
+            image, or a duplicate image.
         UnknownNameError: an unknown name.
-        MissingRunError: the release has no run to simulate from.
+        MissingRunError: the release has no run to simulate from, or lacks what a named method
+            needs.
     """
-    for name, value in (("repeats", repeats), ("points", points), ("resamples", resamples)):
+    import pandas as pd
+
+    for name, value in (("repeats", repeats), ("points", points)):
         check_whole(name, value, 1)
-    check_whole("rng", rng, 0)
+    resampling = Resampling(level, resamples, rng)
     if not hasattr(bench, "runs"):
         raise ConfigError(
             f"bench {bench!r:.80} is not an open dataset: compare(NASDIPBench('data/'), task)"
         )
-    methods = named_methods(COMPARED if algorithms is None else algorithms)
+    entries = named_methods(COMPARED if methods is None else methods)
     block = bench.runs.block(task, fidelity)
-    if algorithms is None:
-        for name in without_data(bench, task, block.fidelity, methods):
-            del methods[name]
+    seeds = block.choose_seeds(seed)
     target = TARGET if target is None else target
-    seeds = block.choose_seeds(run_seed)[:repeats]
-    by_seed = [
+    runs = [
         read_runs(bench, task, images, fidelity, one, cost=cost, target=target) for one in seeds
     ]
-    first = by_seed[0]
-    budget = search_budget([*first.values()], budget_seconds)
+    names = [*runs[0]]
+    budget = search_budget([*runs[0].values()], budget_seconds)
     grid = np.linspace(0, budget, points + 1)
-    rows: list[pd.DataFrame] = []
-    trained, spent, nothing = {}, {}, {}
-    for name, method in methods.items():
-        curves, ended = [], []
-        for image in first:
-            one, simulators = _repeat(
-                method, name, [runs[image] for runs in by_seed], budget, repeats, rng, grid
-            )
-            curves.append(one)
-            ended += simulators
-        trained[name] = float(np.mean([sim.trained for sim in ended]))
-        spent[name] = float(np.mean([sim.clock for sim in ended]))
-        nothing[name] = sum(sim.incumbent is None for sim in ended)
-        mean = _Curves(*(np.mean(parts, axis=0) for parts in zip(*curves, strict=True)))
-        for image, of_image in zip([*first, ALL_IMAGES], [*curves, mean], strict=True):
-            resampling = keyed_generator(rng, "bootstrap", name, task, image, 0)
-            who = {"task": task, "image": image, "algorithm": name, "track": method.track}
-            rows.append(_frame(who, grid, of_image, resamples, resampling))
-    import pandas as pd
-
-    frame = pd.concat(rows, ignore_index=True)
-    some = next(iter(first.values()))
+    meant = {MEAN: [*range(len(names))]} | {name: [i] for i, name in enumerate(names)}
+    rows: dict[tuple[str, str, float], dict[str, Any]] = {}
+    trained: dict[str, float] = {}
+    nothing: dict[str, int] = {}
+    left_out: list[str] = []
+    for name, method in entries.items():
+        try:
+            found = _search(runs, name, method, budget, repeats, rng, grid)
+        except MissingRunError:
+            if methods is not None:
+                raise
+            left_out.append(name)
+            continue
+        trained[name], nothing[name] = found.trained, found.nothing
+        resamples_of = Resamples(len(names), resampling)
+        resampled = resamples_of.means(found.regret)
+        incumbent, regret = (of.mean(axis=(1, 2)) for of in (found.incumbent, found.regret))
+        for image, places in meant.items():
+            for point, seconds in enumerate(grid.tolist()):
+                low, high = resamples_of.interval(resampled[..., point], places)
+                rows[image, name, seconds] = {
+                    "track": method.track,
+                    "incumbent": incumbent[places, point].mean(),
+                    "regret": regret[places, point].mean(),
+                    "low": low,
+                    "high": high,
+                }
+    ordered = sorted(rows, key=lambda key: [*meant].index(key[0]))
+    index = index_of(ordered, ["image", "method", "seconds"])
+    frame = pd.DataFrame([rows[key] for key in ordered], index=index)
     frame.attrs = {
         "task": task,
         "target": target,
-        "fidelity": some.fidelity,
+        "fidelity": block.fidelity,
         "seeds": list(seeds),
-        "images": [*first],
-        "algorithms": [*methods],
-        "tracks": {name: method.track for name, method in methods.items()},
+        "images": names,
         "budget_seconds": float(budget),
         "repeats": int(repeats),
-        "rng": int(rng),
-        "cost": some.prices.text,
-        "architectures": {
-            image: min(len(runs[image].space) for runs in by_seed) for image in first
-        },
-        "release": len(bench),
+        "cost": next(iter(runs[0].values())).prices.text,
+        "n": {image: min(len(of[image].space) for of in runs) for image in names},
+        "left_out": left_out,
         "trained": trained,
-        "spent": spent,
         "nothing": nothing,
+        **asdict(resampling),
     }
     return frame
 
 
-def search_budget(runs: Sequence[RecordedRuns], budget_seconds: float | None) -> float:
-    """Simulated seconds of one search.
-
-    Args:
-        runs: runs of the images to search on.
-        budget_seconds: as requested; None for the default of `compare`.
-
-    Raises:
-        ConfigError: not a number above 0, or too short for any training to the stop.
-    """
-    if budget_seconds is None:
-        means = [float(r.prices.per_iteration.mean()) * r.stop + r.prices.overhead for r in runs]
-        fewest = min(len(r.space) for r in runs)
-        return float(np.mean(means)) * min(_DEFAULT_TRAININGS, max(1, fewest // 2))
-    budget = Clock(budget_seconds, 0).budget_seconds
-    least = min(float(r.prices.per_iteration.min()) * r.stop + r.prices.overhead for r in runs)
-    if budget < least:
-        raise ConfigError(
-            f"budget_seconds {budget_seconds:g} is too short to train any architecture to the "
-            f"stop, which takes {least:.3g} s at least"
-        )
-    return budget
-
-
-def keyed_generator(seed: int, *key: str | int) -> np.random.Generator:
-    """An independent random stream for every seed and key."""
-    words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in key]
-    return np.random.default_rng([seed, *words])
-
-
-def _repeat(
-    method: Method,
+def _search(
+    runs: Sequence[Mapping[str, RecordedRuns]],
     name: str,
-    by_seed: list[RecordedRuns],
+    method: Method,
     budget: float,
     repeats: int,
     rng: int,
     grid: NDArray[np.float64],
-) -> tuple[_Curves, list[Simulator]]:
-    """All searches of one algorithm on one image."""
-    curves = _Curves(*np.full((2, repeats, len(grid)), math.nan))
-    simulators = []
-    for repeat in range(repeats):
-        runs = by_seed[repeat % len(by_seed)]
-        sim = Simulator(runs, budget, method.track)
-        run_search(sim, method, keyed_generator(rng, "search", name, runs.task, runs.image, repeat))
+) -> _Curves:
+    shape = len(runs[0]), len(runs), repeats_of(method, repeats)
+    incumbent, regret = np.full((2, *shape, len(grid)), math.nan)
+    trained, nothing = np.zeros(shape), 0
+    for at, sim in each_search(runs, name, method, budget, repeats, rng):
         trace = sim.trace()
         # The incumbent at each time; before the first, any architecture might be returned.
         regrets = np.r_[np.nan, trace.regret][np.searchsorted(trace.clock, grid, side="right")]
-        curves.regret[repeat] = np.where(np.isnan(regrets), runs.regrets.mean(), regrets)
-        curves.incumbent[repeat] = runs.best - curves.regret[repeat]
-        simulators.append(sim)
-    return curves, simulators
-
-
-def _frame(
-    who: Mapping[str, str],
-    grid: NDArray[np.float64],
-    curves: _Curves,
-    resamples: int,
-    rng: np.random.Generator,
-) -> pd.DataFrame:
-    import pandas as pd
-
-    low, high = _band(curves.regret, resamples, rng)
-    columns: dict[str, Any] = {
-        **who,
-        "seconds": grid,
-        "incumbent": curves.incumbent.mean(axis=0),
-        "regret": curves.regret.mean(axis=0),
-        "regret_low": low,
-        "regret_high": high,
-    }
-    return pd.DataFrame(columns)
-
-
-def _band(
-    values: NDArray[np.float64], resamples: int, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Percentile bootstrap of the mean over the first axis: (point,) lower and upper ends.
-
-    NaN for a single repeat, which says nothing about others.
-    """
-    repeats = len(values)
-    if repeats == 1:
-        return np.full_like(values[0], np.nan), np.full_like(values[0], np.nan)
-    weights = rng.multinomial(repeats, np.full(repeats, 1 / repeats), size=resamples) / repeats
-    low, high = np.quantile(weights @ values, _QUANTILES, axis=0)
-    return low, high
+        regret[at] = np.where(np.isnan(regrets), sim.runs.regrets.mean(), regrets)
+        incumbent[at] = sim.runs.best - regret[at]
+        trained[at] = sim.trained
+        nothing += sim.incumbent is None
+    return _Curves(incumbent, regret, float(trained.mean()), nothing)

@@ -1,5 +1,5 @@
-"""A comparison of search algorithms as a table and as a picture, with a panel per image and a line
-and band per algorithm.
+"""A comparison of searches over time as a table and as a picture, with a panel per image and a line
+and band per method.
 """
 
 from __future__ import annotations
@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasdip_bench.errors import ConfigError
-
-from ..exhibits.captions import span
+from ..exhibits.captions import sentences, setup, span
 from ..exhibits.drawing import TEXT, legend, save, small_multiples
 from ..exhibits.exhibit import FrameFigure
 from ..exhibits.forms import estimate
-from .comparison import ALL_IMAGES
+from ..statistics.tau_frame import MEAN
+from .comparison import compare
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
+
+    from ..reading.reader import ReleaseReader
 
 _UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
 _COLUMNS = 4
+_REGRET = ["regret", "low", "high"]
 # Distinguishable by people with colour blindness, and by dashes in print.
 _LINES = (
     ("#4d4d4d", "-"),
@@ -43,44 +44,39 @@ class SearchFigure(FrameFigure):
         frame: from `nasdip_bench.api.search.compare`, with its ``attrs``.
     """
 
+    setup = ("task", "target", "fidelity", "seeds", "repeats", "cost")
+
     @property
     def images(self) -> list[str]:
-        """Names of the images; "all" last where there are several."""
+        """Names of the images; the mean last where there are several."""
         names: list[str] = self.frame.attrs["images"]
-        return [*names, ALL_IMAGES] if len(names) > 1 else names
+        return [*names, MEAN] if len(names) > 1 else names
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods."""
+        return [*self.frame.attrs["trained"]]
 
     def heads(self) -> list[list[str]]:
-        """The algorithms."""
-        return [["image", *self.frame.attrs["algorithms"]]]
+        """The methods."""
+        return [["image", *self.methods]]
 
     def body(self) -> list[list[str]]:
         """Final regret by image, and how many were trained."""
-        names, trained = self.frame.attrs["algorithms"], self.frame.attrs["trained"]
-        where = ["image", "algorithm"]
-        last = self.frame.drop_duplicates(where, keep="last").set_index(where)
-        ends = {
-            key: estimate(row["regret"], row["regret_low"], row["regret_high"], ".3f")
-            for key, row in last.iterrows()
-        }
+        trained = self.frame.attrs["trained"]
+        ends = self.frame.xs(self.frame.attrs["budget_seconds"], level="seconds")[_REGRET]
         return [
-            *([image, *(ends[image, name] for name in names)] for image in self.images),
-            ["trained", *(f"{trained[name]:.1f}" for name in names)],
+            *(
+                [image, *(estimate(*ends.loc[image, name], form=".3f") for name in self.methods)]
+                for image in self.images
+            ),
+            ["trained", *(f"{trained[name]:.1f}" for name in self.methods)],
         ]
-
-    def csv(self) -> str:
-        """The whole frame, with the set-up in columns; floats in full."""
-        facts = self.frame.attrs
-        setup = {name: facts[name] for name in ("target", "fidelity", "repeats", "rng", "cost")}
-        seeds = " ".join(map(str, facts["seeds"]))
-        text: str = self.frame.assign(**setup, run_seeds=seeds).to_csv(
-            index=False, lineterminator="\n"
-        )
-        return text
 
     def draw(self, path: Path, form: str) -> None:
         """Draw a panel per image; see `nasdip_bench.api.exhibits.exhibit.Figure.draw`."""
         # The mean over images comes first.
-        images = sorted(self.images, key=lambda name: name != ALL_IMAGES)
+        images = sorted(self.images, key=lambda name: name != MEAN)
         unit, _ = time_unit(self.frame.attrs["budget_seconds"])
         drawing, panels = small_multiples(
             len(images), f"simulated time, {unit}", "regret, dB", most=_COLUMNS
@@ -94,13 +90,12 @@ class SearchFigure(FrameFigure):
     def _draw_panel(self, axes: Axes, image: str) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        frame = self.frame[self.frame["image"] == image]
         _, size = time_unit(self.frame.attrs["budget_seconds"])
-        for place, algorithm in enumerate(self.frame.attrs["algorithms"]):
-            mine = frame[frame["algorithm"] == algorithm]
+        for place, name in enumerate(self.methods):
+            mine = self.frame.loc[image, name]
             colour, dashes = _LINES[place % len(_LINES)]
             # Incumbents change in steps: each value holds until the next.
-            seconds = mine["seconds"] / size
+            seconds = mine.index / size
             axes.step(
                 seconds,
                 mine["regret"],
@@ -108,60 +103,61 @@ class SearchFigure(FrameFigure):
                 color=colour,
                 linestyle=dashes,
                 linewidth=1.1,
-                label=algorithm,
+                label=name,
             )
             axes.fill_between(
                 seconds,
-                mine["regret_low"],
-                mine["regret_high"],
+                mine["low"],
+                mine["high"],
                 step="post",
                 color=colour,
                 alpha=0.18,
                 linewidth=0,
             )
         several = len(self.frame.attrs["images"])
-        title = f"mean over {several} images" if image == ALL_IMAGES else image
+        title = f"mean over {several} images" if image == MEAN else image
         axes.set_title(title, fontsize=TEXT)
         axes.set_xlim(0, self.frame.attrs["budget_seconds"] / size)
-        axes.set_ylim(0, 1.05 * self.frame[["regret", "regret_high"]].max(axis=None))
+        axes.set_ylim(0, 1.05 * self.frame[["regret", "high"]].max(axis=None))
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.yaxis.set_major_locator(MaxNLocator(4))
 
 
-def search_figure(frame: pd.DataFrame) -> SearchFigure:
-    """A comparison to print, save or draw.
+def search_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> SearchFigure:
+    """A comparison of searches over time, to print, save or draw.
 
     Args:
-        frame: from `nasdip_bench.api.search.compare`.
+        task: name.
+        **how: see `compare`.
 
     Raises:
-        ConfigError: the frame has lost its ``attrs``.
+        NasdipError: see `compare`.
+
+    Example:
+        >>> bench = NASDIPBench("data/")
+        >>> search_figure(bench, "denoise", images="lena", methods=["random"], repeats=2).methods
+        ['random']
     """
+    frame = compare(bench, task, **how)
     f = frame.attrs
-    if "algorithms" not in f:
-        raise ConfigError(
-            "this frame has no attrs that say what it was computed from: give the one that "
-            "compare(...) returned"
-        )
-    searches = f"mean of {f['repeats']} searches and 95 % bootstrap interval"
-    if f["repeats"] == 1:
-        searches = "one search, without interval"
+    several = "images and searches" if len(f["images"]) > 1 else "searches"
+    interval = f" with {100 * f['level']:g} % intervals over {several}" if f["resamples"] else ""
     return SearchFigure(
         frame=frame,
-        caption=(
-            f"Regret of searches for {f['task']} at fidelity {f['fidelity']}, seed"
-            f"{'' if len(f['seeds']) == 1 else 's'} {', '.join(map(str, f['seeds']))} of the runs, "
-            f"after {in_words(f['budget_seconds'])} of simulated time; {searches} (search seed "
-            f"{f['rng']}). Regret is the {f['target']} of the best architecture minus that of the "
-            f"incumbent, in dB."
+        caption=sentences(
+            f"Regret of searches ({task}) after {in_words(f['budget_seconds'])} of simulated time: "
+            f"the {f['target']} of the best architecture minus that of the incumbent, in dB. Each "
+            f"seed is searched in turn, {f['repeats']} times on each image; means{interval}.",
+            f"At {setup(bench, f)}; n = {span([*f['n'].values()])} of {len(bench)} architectures, "
+            f"those with a run.",
         ),
-        notes=tuple(_notes(f)),
+        notes=tuple(_notes(f, frame.groupby("method")["track"].first())),
     )
 
 
-def _notes(facts: Mapping[str, Any]) -> Iterator[str]:
+def _notes(facts: Mapping[str, Any], tracks: Mapping[str, str]) -> Iterator[str]:
     """What readers must know about the numbers."""
-    deployable = [name for name, track in facts["tracks"].items() if track == "deployable"]
+    deployable = [name for name in facts["trained"] if tracks[name] == "deployable"]
     seen = "Searches see the PSNR against the ground truth (an oracle)"
     if deployable:
         seen += f", except those on the deployable track ({', '.join(deployable)})"
@@ -176,11 +172,10 @@ def _notes(facts: Mapping[str, Any]) -> Iterator[str]:
             f"Searches that chose nothing: "
             f"{', '.join(f'{count} of {name}' for name, count in idle.items())}."
         )
-    there = [*facts["architectures"].values()]
-    if min(there) < facts["release"]:
+    if facts["left_out"]:
         yield (
-            f"The release is partial: {span(there)} of its {facts['release']} architectures have a "
-            f"run and can be searched; regret is relative to the best of these."
+            f"Left out because the release lacks distances between restorations: "
+            f"{', '.join(facts['left_out'])}."
         )
 
 

@@ -86,7 +86,7 @@ def _choose_the_average(
     sim: Simulator, ranked: Sequence[tuple[float, int]], weighting: str
 ) -> None:
     """Train (score, architecture) in turn; each time choose the one closest to the average."""
-    from nasdip_bench.isnas.selection import Cohort, get_selector
+    from nasdip_bench.isnas.selection import Cohort, closest_to_average
 
     kept: list[tuple[float, int]] = []
     for value, arch in ranked:
@@ -100,4 +100,4 @@ def _choose_the_average(
             weighting=weighting,
             seed=sim.seed,
         )
-        sim.choose(kept[get_selector("closest")(members)][1])
+        sim.choose(kept[closest_to_average(members)][1])

@@ -12,25 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError, check_whole
+from nasdip_bench.errors import ConfigError, MissingRunError, check_whole
 
 from ..reading.arrays.targets import VERDICT_TARGETS
 from ..simulation.held_out import Judge
 from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
 from ..simulation.recorded_runs import RecordedRuns
-from ..simulation.simulator import Simulator
 from ..statistics.tau_frame import Resampling, index_of
-from .comparison import keyed_generator, search_budget
-from .methods import (
-    METHODS,
-    Method,
-    Methods,
-    isnas_by_score,
-    named_methods,
-    run_search,
-    without_data,
-)
+from .methods import METHODS, Method, Methods, isnas_by_score, named_methods
+from .repeats import each_search, repeats_of, search_budget
 from .verdicts import Searches, verdicts
 
 if TYPE_CHECKING:
@@ -86,8 +77,8 @@ def search_leaderboard(
         ``diverged``: searches whose choice diverged on another seed, which counts as the worst
         there; ``nothing``: searches without a choice, which count as the mean of the space; ``n``:
         architectures searched, the fewest of any image. ``attrs`` holds task, fidelity, seeds,
-        images, budget_seconds, repeats, cost, ``left_out`` (methods that need distances between
-        restorations or observables that the release lacks), and the resampling.
+        images, budget_seconds, repeats, cost, ``left_out`` (shipped methods that need distances
+        between restorations or observables that the release lacks), and the resampling.
 
     Raises:
         ConfigError: a setting out of range, or the name of a shipped method.
@@ -107,7 +98,7 @@ def search_leaderboard(
     resampling = Resampling(level, resamples, rng)
     runs = _runs_by_seed(bench, task, images, fidelity, cost, targets[0])
     budget = search_budget([*runs[0].values()], budget_seconds)
-    block = runs[0][next(iter(runs[0]))].block
+    some = next(iter(runs[0].values()))
     entries = {name: method for name, method in METHODS.items() if name != "isnas"}
     entries |= isnas_by_score(bench, task, fidelity)
     own = {} if methods is None else named_methods(methods)
@@ -118,33 +109,33 @@ def search_leaderboard(
                 f"in the leaderboard anyway: give another name"
             )
     entries |= own
-    absent = without_data(bench, task, block.fidelity, entries)
-    entries = {name: method for name, method in entries.items() if name not in absent}
-    searched = {
-        name: _search(runs, name, method, budget, repeats, rng)
-        for name, method in entries.items()
-        if not method.by_target
-    }
+    found: dict[str, Searches] = {}
+    left_out: list[str] = []
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     for target in targets:
         mine = _runs_by_seed(bench, task, images, fidelity, cost, target)
-        found = {
-            name: searched.get(name) or _search(mine, name, method, budget, repeats, rng)
-            for name, method in entries.items()
-        }
+        for name, method in entries.items():
+            if name in left_out or (name in found and not method.by_target):
+                continue
+            try:
+                found[name] = _search(mine, name, method, budget, repeats, rng)
+            except MissingRunError:
+                if name in own:
+                    raise
+                left_out.append(name)
         for (image, name), row in verdicts(mine, found, resampling).items():
             rows[target, image, name] = row
     index = index_of(rows, ["target", "image", "method"])
     frame = pd.DataFrame(list(rows.values()), index=index)
     frame.attrs = {
         "task": task,
-        "fidelity": block.fidelity,
-        "seeds": list(block.seeds),
+        "fidelity": some.fidelity,
+        "seeds": list(some.block.seeds),
         "images": [*runs[0]],
         "budget_seconds": float(budget),
         "repeats": int(repeats),
-        "cost": next(iter(runs[0].values())).prices.text,
-        "left_out": list(absent),
+        "cost": some.prices.text,
+        "left_out": left_out,
         **asdict(resampling),
     }
     return frame
@@ -178,17 +169,10 @@ def _search(
     repeats: int,
     rng: int,
 ) -> Searches:
-    repeats = 1 if method.deterministic else repeats
-    shape = len(runs[0]), len(runs), repeats
+    shape = len(runs[0]), len(runs), repeats_of(method, repeats)
     places, trained, seconds = np.full(shape, -1), np.zeros(shape), np.zeros(shape)
-    for s, by_image in enumerate(runs):
-        for i, (image, on) in enumerate(by_image.items()):
-            for repeat in range(repeats):
-                sim = Simulator(on, budget, method.track)
-                key = ("search", name, on.task, image, on.seed, repeat)
-                run_search(sim, method, keyed_generator(rng, *key))
-                at = i, s, repeat
-                if sim.incumbent is not None:
-                    places[at] = on.position[sim.incumbent]
-                trained[at], seconds[at] = sim.trained, sim.clock
+    for at, sim in each_search(runs, name, method, budget, repeats, rng):
+        if sim.incumbent is not None:
+            places[at] = sim.runs.position[sim.incumbent]
+        trained[at], seconds[at] = sim.trained, sim.clock
     return Searches(method.track, places, trained, seconds)

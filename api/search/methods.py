@@ -5,18 +5,18 @@ Must not import torch or pandas.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nasdip_bench.errors import ConfigError, MissingRunError, check_name
+from nasdip_bench.errors import ConfigError, check_name
 from nasdip_bench.seeding import as_generator
 from nasdip_bench.space import Architecture
 
 from ..replay.candidates import rankable_scores
-from ..simulation.clock import BudgetExhaustedError
+from ..simulation.paid import BudgetExhaustedError
 from ..simulation.simulator import Simulator
 from .baselines import (
     any_architecture,
@@ -45,22 +45,16 @@ class Method(NamedTuple):
         track: what it needs to see, one of `nasdip_bench.api.simulation.paid.TRACKS`.
         deterministic: whether it ignores its generator; one search per seed of the runs is enough.
         by_target: whether it looks at the target on other images, so its choice depends on it.
-        by_distances: whether it needs distances between restorations, which a release may lack.
-        by_observables: the same of observables.
     """
 
     algorithm: Algorithm
     track: str = "oracle"
     deterministic: bool = False
     by_target: bool = False
-    by_distances: bool = False
-    by_observables: bool = False
 
 
-_One = str | Algorithm | Method
-
-Methods = _One | Iterable[_One] | Mapping[str, _One]
-"""One method or several, or a mapping from names."""
+Methods = Sequence[str] | Mapping[str, str | Algorithm | Method]
+"""Names in `METHODS`, or your own names of these, of functions or of `Method`."""
 
 METHODS: dict[str, Method] = {
     "random": Method(random_search),
@@ -68,9 +62,9 @@ METHODS: dict[str, Method] = {
     "evolution": Method(regularized_evolution),
     "halving": Method(successive_halving),
     "hyperband": Method(hyperband),
-    "isnas": Method(isnas, "deployable", deterministic=True, by_distances=True),
-    "isnas random": Method(random_cohort, "deployable", by_distances=True),
-    "random+neighbour": Method(random_by_neighbour, "deployable", by_observables=True),
+    "isnas": Method(isnas, "deployable", deterministic=True),
+    "isnas random": Method(random_cohort, "deployable"),
+    "random+neighbour": Method(random_by_neighbour, "deployable"),
     "any": Method(any_architecture, "deployable"),
     "cell table": Method(cell_table, "deployable", by_target=True),
     "transfer": Method(transfer, "deployable", by_target=True),
@@ -87,29 +81,6 @@ def isnas_by_score(
         f"isnas {score}": METHODS["isnas"]._replace(algorithm=partial(isnas, score=score))
         for score in scores
     }
-
-
-def without_data(
-    bench: ReleaseReader, task: str, fidelity: str, methods: Mapping[str, Method]
-) -> tuple[str, ...]:
-    """Names of the methods that cannot run: the release has no distances, or no observables.
-
-    Raises:
-        DatasetError: the file of distances is damaged.
-    """
-    observables = any(
-        path.startswith(f"observables/{fidelity}-{task}-s") for path in bench.manifest.files
-    )
-    try:
-        bench.distances(task, fidelity=fidelity)
-        distances = True
-    except MissingRunError:
-        distances = False
-    return tuple(
-        name
-        for name, method in methods.items()
-        if (method.by_distances and not distances) or (method.by_observables and not observables)
-    )
 
 
 def run_search(
@@ -156,52 +127,32 @@ def named_methods(methods: Methods) -> dict[str, Method]:
     """Methods by the name to show.
 
     Args:
-        methods: names in `METHODS`, functions or `Method`, one or several, shown by the names of
-            the functions; or a mapping from names to these. Functions run on the track "oracle".
+        methods: names in `METHODS`, or a mapping from names to these, to functions, which run on
+            the track "oracle", or to `Method`.
 
     Raises:
         UnknownNameError: no such name.
-        ConfigError: no method, a duplicate name, or something that is not a method.
+        ConfigError: no method, or something that is not a method.
     """
-    if isinstance(methods, Mapping):
-        found: dict[str, _One] = dict(methods)
-    else:
-        several = _listed(methods)
-        names = [_name(one) for one in several]
-        found = dict(zip(names, several, strict=True))
-        if len(found) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ConfigError(
-                f"algorithm {twice!r} is there twice; name them: "
-                f"{{'one': function, 'other': function}}"
-            )
+    several = isinstance(methods, Sequence | Mapping) and not isinstance(methods, str)
+    if not several or not all(isinstance(name, str) for name in methods):
+        raise ConfigError(
+            f"methods {methods!r} must be a list of names, ['random'], or a mapping from names to "
+            f"methods, {{'mine': function}}"
+        )
+    found = methods if isinstance(methods, Mapping) else {name: name for name in methods}
     if not found:
-        raise ConfigError(f"no algorithm: give at least one of {', '.join(METHODS)}")
+        raise ConfigError(f"no method: give at least one of {', '.join(METHODS)}")
     return {name: _method(one) for name, one in found.items()}
 
 
-def _listed(methods: _One | Iterable[_One]) -> list[_One]:
-    several = isinstance(methods, Iterable) and not isinstance(methods, str | Method)
-    return list(cast("Iterable[_One]", methods)) if several else [cast("_One", methods)]
-
-
-def _name(method: _One) -> str:
-    function = method if isinstance(method, str) else _method(method).algorithm
-    return function if isinstance(function, str) else getattr(function, "__name__", repr(function))
-
-
-def _method(method: _One) -> Method:
-    if isinstance(method, Method):
-        if not callable(method.algorithm):
-            raise ConfigError(
-                f"the algorithm of Method({method.algorithm!r}, ...) must be a function of a "
-                f"simulator and a generator; a shipped method is given by its name alone"
-            )
-        return method
-    if callable(method):
-        return Method(method)
-    if not isinstance(method, str):
+def _method(method: str | Algorithm | Method) -> Method:
+    if isinstance(method, str):
+        return METHODS[check_name("method", method, METHODS)]
+    found = method if isinstance(method, Method) else Method(method)
+    if not callable(found.algorithm):
         raise ConfigError(
-            f"algorithm {method!r} is neither a name nor a function of a simulator and a generator"
+            f"method {found.algorithm!r} must be a function of a simulator and a generator; a "
+            f"shipped method is given by its name alone"
         )
-    return METHODS[check_name("algorithm", method, METHODS)]
+    return found

@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.ranks.bootstrap import expanded_level, percentile_interval
-
 from ..simulation.held_out import Judge
 from ..statistics.tau_frame import MEAN, Resampling
+from .repeats import Resamples
 
 if TYPE_CHECKING:
     from ..simulation.recorded_runs import RecordedRuns
 
 RANDOM = "random"
 """The method that all others are compared with."""
-
-_ROUNDING = 1e-9  # dB; equal means differ by less
 
 
 class Searches(NamedTuple):
@@ -74,7 +71,7 @@ def verdicts(
         found: dict[str, dict[str, Any]] = {}
         for name, of in searches.items():
             mine = judged[name]
-            low, high = judge.interval(mine.resampled, places)
+            low, high = judge.resamples.interval(mine.resampled, places)
             row = {
                 "track": of.track,
                 "psnr_db": mine.values[places].mean(),
@@ -83,7 +80,7 @@ def verdicts(
             }
             for gap, other in baselines.items():
                 difference = mine.resampled - other.resampled
-                low, high = judge.interval(difference, places)
+                low, high = judge.resamples.interval(difference, places)
                 row |= {
                     f"{gap}_db": row["psnr_db"] - other.values[places].mean(),
                     f"{gap}_low": low,
@@ -113,10 +110,8 @@ class _Judges:
     """
 
     def __init__(self, judges: Sequence[Sequence[Judge]], resampling: Resampling) -> None:
-        self._judges, self._resampling = judges, resampling
-        self._rng = np.random.default_rng(resampling.rng)
-        count = len(judges[0])
-        self._drawn = self._rng.integers(count, size=(resampling.resamples, count))
+        self._judges = judges
+        self.resamples = Resamples(len(judges[0]), resampling)
 
     def transfer(self) -> _Judged:
         """Judge what the other images recommend; NaN where there are none."""
@@ -136,21 +131,4 @@ class _Judges:
             diverged[i, s] = (mine >= 0) & np.isnan(on[mine])
             known = np.where(np.isnan(on), np.nanmin(on), on)
             values[i, s] = np.where(mine >= 0, known[mine], known.mean())
-        draws, repeats = self._resampling.resamples, places.shape[2]
-        weights = (
-            self._rng.multinomial(repeats, np.full(repeats, 1 / repeats), size=draws) / repeats
-        )
-        resampled = np.einsum("dr,isr->di", weights, values) / places.shape[1]
-        return _Judged(values, diverged, resampled)
-
-    def interval(self, resampled: NDArray[np.float64], places: list[int]) -> tuple[float, float]:
-        """Interval for one image, or for the mean over resampled images; NaN if nothing varies."""
-        level = self._resampling.level
-        if len(places) == 1:
-            draws = resampled[:, places[0]]
-        else:
-            draws = np.take_along_axis(resampled, self._drawn, axis=1).mean(axis=1)
-            level = expanded_level(level, len(places))
-        if not len(draws) or not np.ptp(draws) >= _ROUNDING:  # or NaN
-            return float("nan"), float("nan")
-        return percentile_interval(draws, level)
+        return _Judged(values, diverged, self.resamples.means(values))

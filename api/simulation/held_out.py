@@ -36,10 +36,9 @@ class HeldOut(NamedTuple):
         target: the column used for the gaps.
         transfer: arch_id of the choice without a search: the best by the target's mean over the
             other images, on the searched seed.
-        over_transfer_db: gain of the choice over that one; NaN if there is none, or it cannot be
-            judged.
+        over_transfer_db: gain of the choice over that one; NaN if there is no other image, or one
+            of the two diverged or has no run to be judged by.
         over_any_db: gain of the choice over the mean of the space, that is, a random choice.
-        reason: why over_transfer_db is NaN, else "".
     """
 
     arch_id: int
@@ -54,7 +53,6 @@ class HeldOut(NamedTuple):
     transfer: int
     over_transfer_db: float
     over_any_db: float
-    reason: str
 
 
 class Judge:
@@ -107,7 +105,6 @@ class Judge:
         over_transfer = np.nan
         if self.transfer >= 0:
             over_transfer = float(judged[place] - judged[self.transfer])
-        reason = self._why() if np.isnan(over_transfer) else ""
         return HeldOut(
             int(runs.space[place]),
             runs.codes[place],
@@ -121,18 +118,4 @@ class Judge:
             int(runs.space[self.transfer]) if self.transfer >= 0 else -1,
             over_transfer,
             float(judged[place] - np.nanmean(judged)),
-            reason,
-        )
-
-    def _why(self) -> str:
-        """Why a choice has no gain over the one without a search."""
-        if self.transfer < 0:
-            return "the release has no other image to recommend an architecture"
-        runs = self._runs
-        place = runs.space[self.transfer], runs.bench.images.index(runs.image)
-        if runs.block.evaluated(self.seeds, place[1])[place[0]]:
-            return "a run to be judged by diverged"
-        return (
-            f"{runs.codes[self.transfer]}, the best on the other images, has no run of seed "
-            f"{' and '.join(map(str, self.seeds))}: open the simulator with held_out=True"
         )

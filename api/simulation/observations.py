@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nasdip_bench.errors import ConfigError
 
 from ..reading.records.showing import displayed
@@ -74,20 +77,16 @@ class ScoreObservation(NamedTuple):
     clock: float
 
 
-class Choice(NamedTuple):
-    """What a search would return from now on.
+class Trace(NamedTuple):
+    """The incumbent after every paid query and every choice.
 
     Attributes:
-        arch_id: row of the architecture in the release.
-        architecture: its canonical string.
-        clock: simulated seconds since the search began.
-        seconds: none are charged.
+        clock: (m,) float64 simulated seconds, never decreasing.
+        incumbent: (m,) arch_ids, -1 before there is one.
+        regret: (m,) float64, its distance from the best of the space by the target; NaN before
+            there is one.
     """
 
-    arch_id: int
-    architecture: str
-    clock: float
-    seconds: float = 0.0
-
-
-Query = Observation | ScoreObservation | Choice
+    clock: NDArray[np.float64]
+    incumbent: NDArray[np.intp]
+    regret: NDArray[np.float64]

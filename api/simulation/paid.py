@@ -1,4 +1,4 @@
-"""What a simulated search has paid for, and what it can see for free as a result."""
+"""The simulated clock: what a search has paid for, and what it can see for free as a result."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, check_name, check_whole
-from nasdip_bench.observables import OBSERVABLES
+from nasdip_bench.errors import ConfigError, NasdipError, check_name, check_whole
 from nasdip_bench.space import encode_choices
 
 from ..reading.architectures import ArchitectureLike
-from .clock import Clock
 from .recorded_runs import RecordedRuns
 
 TRACKS = ("oracle", "deployable")
@@ -22,15 +20,31 @@ TRACKS = ("oracle", "deployable")
 _REPEATS = 20  # times the size of the space: a search with more repeats in a row is stuck
 
 
-class Paid(Clock):
-    """A clock, and how far each architecture has been trained.
+class BudgetExhaustedError(NasdipError, RuntimeError):
+    """A query that the budget of a simulated search does not allow; it was not run."""
+
+
+class Paid:
+    """The simulated clock of a search, and how far each architecture has been trained.
+
+    A query that does not fit the remaining budget is not charged and ends the search. Repeated
+    queries are free, but too many in a row also end it.
 
     Attributes and exceptions: see `nasdip_bench.api.simulation.simulator.Simulator`.
     """
 
     def __init__(self, runs: RecordedRuns, budget_seconds: float | None, track: str) -> None:
-        super().__init__(budget_seconds, patience=_REPEATS * len(runs.space))
+        number = isinstance(budget_seconds, int | float | np.number)
+        if budget_seconds is not None and (
+            not number or isinstance(budget_seconds, bool) or not budget_seconds > 0
+        ):
+            raise ConfigError(
+                f"budget_seconds {budget_seconds!r} must be a number above 0, or None for no limit"
+            )
         check_name("track", track, TRACKS)
+        self.budget_seconds = math.inf if budget_seconds is None else float(budget_seconds)
+        self.clock = 0.0
+        self.stopped = False
         self.runs, self.track = runs, track
         self.task, self.image, self.fidelity = runs.task, runs.image, runs.fidelity
         self.seed, self.target = runs.seed, runs.target
@@ -38,9 +52,15 @@ class Paid(Clock):
         self.iterations: NDArray[np.int32] = runs.iterations
         self.stop = runs.stop
         self._trained = [-1] * len(runs.space)  # the last paid point of each
+        self._repeated = 0  # queries in a row
 
     def __len__(self) -> int:
         return len(self.runs.space)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left; infinite without a budget."""
+        return self.budget_seconds - self.clock
 
     @property
     def trained(self) -> int:
@@ -110,18 +130,15 @@ class Paid(Clock):
 
         Raises:
             ConfigError: the architecture was not trained.
-            MissingRunError, UnknownNameError: see `train`.
+            MissingRunError: see `train`; or the release has no observables for the run.
+            UnknownNameError: see `train`.
         """
         runs, place = self.runs, self._paid(arch)
-        found = runs.bench.observable_arrays(
-            runs.task,
-            fidelity=runs.fidelity,
-            seed=runs.seed,
-            arch_ids=runs.space[[place]],
-            images=np.array([runs.bench.images.index(runs.image)]),
-            names=[*OBSERVABLES],
+        found = runs.bench.observables(
+            int(runs.space[place]), runs.image, runs.task, fidelity=runs.fidelity, seed=runs.seed
         )
-        return {name: values[0, : self._trained[place] + 1] for name, values in found.items()}
+        paid = self._trained[place] + 1
+        return {name: values[:paid] for name, values in found.values_db.items()}
 
     def distances(self, archs: Sequence[ArchitectureLike]) -> NDArray[np.float64]:
         """(N, N) float64: mean squared differences between restorations, at the stop.
@@ -167,3 +184,34 @@ class Paid(Clock):
             return 0.0
         done = int(self.iterations[before]) if before >= 0 else 0
         return self.runs.prices.training(place, int(self.iterations[point]) - done)
+
+    def _pay(self, seconds: float, *, new: bool) -> None:
+        """Charge a query, or end the search.
+
+        Args:
+            seconds: its cost.
+            new: whether it has not been answered before.
+
+        Raises:
+            BudgetExhaustedError: it does not fit the remaining budget, is one repeated query too
+                many, or the search has ended.
+        """
+        if self.stopped:
+            raise BudgetExhaustedError(
+                f"the search ended at {self.clock:g} s of {self.budget_seconds:g} s; make a new "
+                f"simulator for another"
+            )
+        self._repeated = 0 if new else self._repeated + 1
+        if self._repeated > _REPEATS * len(self):
+            self.stopped = True
+            raise BudgetExhaustedError(
+                f"{self._repeated} queries in a row repeated earlier ones: the search has nothing "
+                f"left to train"
+            )
+        if self.clock + seconds > self.budget_seconds:
+            self.stopped = True
+            raise BudgetExhaustedError(
+                f"a query of {seconds:g} s does not fit the remaining {self.remaining:g} s of the "
+                f"budget of {self.budget_seconds:g} s; it was not run"
+            )
+        self.clock += seconds

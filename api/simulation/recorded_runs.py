@@ -8,22 +8,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, MissingRunError
-from nasdip_bench.proxies import named_score
+from nasdip_bench.proxies import named_score, network_scores
 from nasdip_bench.space import Neighbourhood
 
 from ..reading.architectures import ArchitectureLike
 from ..reading.arrays.block import Block
 from .prices import Prices
-from .recorded_scores import RecordedScores, read_scores
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
+
+
+class RecordedScores(NamedTuple):
+    """One score of the architectures that can be searched.
+
+    Attributes:
+        values: (n,) as a list; NaN where the release has none.
+        seconds: (n,) seconds to compute the score in all initialisations, without forward passes.
+        inits: (n,) forward passes that it takes; 0 for scores of the network itself, whose seconds
+            include their passes.
+    """
+
+    values: list[float]
+    seconds: list[float]
+    inits: list[int]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -211,4 +225,15 @@ class RecordedRuns:
 
     @cached_property
     def _scores(self) -> dict[tuple[str, str], RecordedScores]:
-        return read_scores(self.bench, self.block, self.image, self.seed, self.space)
+        by_seed = self.bench.runs.scores_by_seed(self.task, self.fidelity)
+        known = by_seed.of(self.seed)
+        at = (self.space, self.bench.images.index(self.image))
+        values = known.values[at]
+        seconds = np.nan_to_num(by_seed.dense("seconds", self.seed)[at])
+        inits = np.nan_to_num(by_seed.dense("inits", self.seed)[at]).astype(int)
+        inits[:, np.isin([proxy for proxy, _ in known.columns], [*network_scores()])] = 0
+        return {
+            pair: RecordedScores(*(of[:, place].tolist() for of in (values, seconds, inits)))
+            for place, pair in enumerate(known.columns)
+            if known.present[at][:, place].any()
+        }

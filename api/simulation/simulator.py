@@ -13,19 +13,25 @@ on use.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from nasdip_bench.errors import ConfigError
 
 from ..reading.architectures import ArchitectureLike
 from .held_out import HeldOut, Judge
-from .observations import Choice, Observation, ScoreObservation
+from .observations import Observation, ScoreObservation, Trace
 from .paid import Paid
-from .record import Record, Trace
 from .recorded_runs import RecordedRuns
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_COLUMNS = (
+    "clock", "seconds", "query", "arch_id", "architecture", "iterations", "psnr_db", "continued",
+    "status", "score",
+)  # fmt: skip
 
 
 class Simulator(Paid):
@@ -35,7 +41,7 @@ class Simulator(Paid):
     are.
 
     A query that does not fit the remaining budget is not run and not charged. It raises
-    `nasdip_bench.api.simulation.clock.BudgetExhaustedError`, and so does every query after it: the
+    `nasdip_bench.api.simulation.paid.BudgetExhaustedError`, and so does every query after it: the
     search is over. Repeating a paid query is free, but a search also ends after too many repeats in
     a row: twenty times the number of architectures.
 
@@ -52,7 +58,9 @@ class Simulator(Paid):
         iterations: (P,) int32, ascending: the iterations that can be trained to.
         track: "oracle" or "deployable".
         stop: the default of `train`, the stopping iteration of the fidelity.
-        budget_seconds, clock, stopped, remaining: see `nasdip_bench.api.simulation.clock.Clock`.
+        budget_seconds: simulated seconds available; infinite without a budget.
+        clock, remaining: simulated seconds used, and left.
+        stopped: whether the search is over.
 
     Args:
         runs: from `nasdip_bench.api.simulation.opening.read_runs`.
@@ -74,7 +82,8 @@ class Simulator(Paid):
         self._best = (-1, -math.inf)  # the point and PSNR of the oracle's incumbent
         self._incumbent = -1  # its place, chosen or not
         self._chose = False
-        self._record = Record(runs)
+        # The paid queries and choices, each with the place of the incumbent after it.
+        self._queries: list[dict[str, Any]] = []
 
     @property
     def incumbent(self) -> int | None:
@@ -112,7 +121,7 @@ class Simulator(Paid):
         place, point = self._meant(arch, iterations)
         runs, before, seconds = self.runs, self._trained[place], self._charge(place, point)
         paid = point > before
-        self.pay(seconds, new=(place, point) not in self._answered)
+        self._pay(seconds, new=(place, point) not in self._answered)
         self._answered.add((place, point))
         psnr_db, oracle = float(runs.psnr_db[place, point]), self.track == "oracle"
         seen = Observation(
@@ -130,7 +139,7 @@ class Simulator(Paid):
             found = (point, psnr_db)
             if oracle and not self._chose and seen.status == "ok" and found > self._best:
                 self._best, self._incumbent = found, place
-            self._record.add("train", seen, self._incumbent)
+            self._record("train", **seen._asdict())
         return seen
 
     def score(
@@ -171,13 +180,13 @@ class Simulator(Paid):
         if paid:
             passes = max(0, scores.inits[place] - known)
             seconds = scores.seconds[place] + passes * float(runs.prices.forward[place])
-        self.pay(seconds, new=paid)
+        self._pay(seconds, new=paid)
         who = int(runs.space[place]), runs.codes[place]
         seen = ScoreObservation(*who, *key[1:], scores.values[place], seconds, self.clock)
         if paid:
             self._scored.add(key)
             self._passed[place] = max(scores.inits[place], known)
-            self._record.add(f"{proxy}/{reference}", seen, self._incumbent)
+            self._record(f"{proxy}/{reference}", **seen._asdict())
         return seen
 
     def choose(self, arch: ArchitectureLike) -> None:
@@ -187,8 +196,13 @@ class Simulator(Paid):
             MissingRunError, UnknownNameError: see `train`.
         """
         self._incumbent, self._chose = self.runs.place_of(arch), True
-        who = int(self.space[self._incumbent]), self.runs.codes[self._incumbent]
-        self._record.add("choose", Choice(*who, self.clock), self._incumbent)
+        self._record(
+            "choose",
+            arch_id=self.incumbent,
+            architecture=self.runs.codes[self._incumbent],
+            clock=self.clock,
+            seconds=0.0,
+        )
 
     def test(self) -> HeldOut:
         """Judge the incumbent on the other seeds, and end the search.
@@ -209,7 +223,11 @@ class Simulator(Paid):
 
     def trace(self) -> Trace:
         """The incumbent after every paid query and every choice, as arrays."""
-        return self._record.trace()
+        clock = np.array([query["clock"] for query in self._queries], np.float64)
+        places = np.array([query["place"] for query in self._queries], np.intp)
+        known = places >= 0
+        regrets = np.where(known, self.runs.regrets[places], np.nan)
+        return Trace(clock, np.where(known, self.space[places], -1), regrets)
 
     def history(self) -> pd.DataFrame:
         """One row per paid query and choice, in order.
@@ -222,8 +240,21 @@ class Simulator(Paid):
             ``attrs`` holds ``task``, ``image``, ``fidelity``, ``seed``, ``track``, ``target``,
             ``cost``, ``budget_seconds``, ``architectures`` (number in the space).
         """
-        frame = self._record.frame()
+        import pandas as pd
+
+        frame = pd.DataFrame(self._queries)
+        frame = frame.rename(columns={"oracle_db": "psnr_db", "value": "score"})
+        frame = frame.reindex(columns=_COLUMNS).astype(
+            {"iterations": "Int64", "psnr_db": "float64", "continued": "boolean"}
+        )
+        trace = self.trace()
+        incumbent = pd.array(trace.incumbent, "Int64")
+        incumbent[trace.incumbent < 0] = pd.NA
+        frame["incumbent"], frame["regret"] = incumbent, trace.regret
         own = ("task", "image", "fidelity", "seed", "track", "target", "budget_seconds")
         more = {"cost": self.runs.prices.text, "architectures": len(self)}
         frame.attrs = {name: getattr(self, name) for name in own} | more
         return frame
+
+    def _record(self, query: str, **seen: Any) -> None:
+        self._queries.append({"query": query, "place": self._incumbent, **seen})

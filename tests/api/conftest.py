@@ -36,6 +36,16 @@ def bench(data) -> NASDIPBench:
 
 
 @pytest.fixture(scope="session")
+def low(tmp_path_factory) -> NASDIPBench:
+    """Two tasks at the lower fidelity, whose 40 iterations are all kept, with two seeds."""
+    from nasdip_bench import NASDIPBench
+    from tests import synthetic
+
+    path = tmp_path_factory.mktemp("low") / "data"
+    return NASDIPBench(synthetic.write_release(path, fidelities=(synthetic.LOW,)))
+
+
+@pytest.fixture(scope="session")
 def flawed(tmp_path_factory) -> NASDIPBench:
     """On lena: the best diverged, the second best failed, the third is missing."""
     from nasdip_bench import NASDIPBench

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import random
 import subprocess
 import sys
 import warnings
@@ -14,16 +13,10 @@ import numpy as np
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.adapters.configspace import configuration_space, decode, encode
-from nasdip_bench.api.adapters.optuna import objective, suggest
-from nasdip_bench.api.adapters.parameters import (
-    SEARCH_SPACE,
-    SKIPS,
-    architecture_of,
-    parameters_of,
-)
-from nasdip_bench.api.adapters.simple_hpo_bench import TabularBenchmark
-from nasdip_bench.api.adapters.synetune import ENCODINGS, OBJECTIVES, export_blackbox
+from nasdip_bench.api.adapters.configspace import configuration_space
+from nasdip_bench.api.adapters.optuna import Objective
+from nasdip_bench.api.adapters.parameters import SEARCH_SPACE, SKIPS, architecture_of
+from nasdip_bench.api.adapters.synetune import OBJECTIVES, export_blackbox
 from nasdip_bench.errors import (
     ArchitectureError,
     ConfigError,
@@ -31,7 +24,7 @@ from nasdip_bench.errors import (
     MissingRunError,
     UnknownNameError,
 )
-from nasdip_bench.space import VALID_CELLS, Architecture, sample_architectures
+from nasdip_bench.space import VALID_CELLS
 from tests import synthetic
 from tests.synthetic import LOW
 
@@ -40,12 +33,8 @@ BITS = "0110010110011101000111010"
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    return NASDIPBench(
-        synthetic.write_release(
-            tmp_path_factory.mktemp("adapters") / "data", count=COUNT, fidelities=(LOW,)
-        )
-    )
+def bench(low):
+    return low
 
 
 @pytest.fixture(scope="module")
@@ -85,47 +74,36 @@ def run_example(code: str, folder, **environment: str) -> dict:
 # Parameters
 
 
-@pytest.mark.parametrize("cell", VALID_CELLS)
-def test_parameters_describe_every_cell(cell):
-    arch = Architecture(cell, BITS)
-    parameters = parameters_of(arch)
-    assert architecture_of(parameters) == arch
-    assert "".join(str(parameters[name]) for name in SKIPS) == BITS
-
-
-def test_parameters_that_mean_nothing_are_left_out_and_not_looked_at():
-    interpolated = parameters_of(Architecture(60, BITS))  # bilinear, identity, none
-    assert "kernel" not in interpolated
-    assert architecture_of(interpolated | {"kernel": 5, "transform_first": True}).cell == 60
-    transposed = parameters_of(Architecture(312, BITS))
-    assert "transform" not in transposed
-    assert architecture_of(transposed | {"transform": "conv"}).cell == 312
-    assert "transform_first" not in transposed
+def test_every_combination_of_choices_is_the_architecture_that_it_names():
+    cell = [name for name in SEARCH_SPACE if name not in SKIPS]
+    skips = {name: int(bit) for name, bit in zip(SKIPS, BITS, strict=True)}
+    found = set()
+    for values in itertools.product(*(SEARCH_SPACE[name] for name in cell)):
+        given = dict(zip(cell, values, strict=True))
+        arch = architecture_of(given | skips)
+        assert (arch.skip, arch.dilation) == (BITS, 1)
+        of = arch.attributes
+        shuffled = given["sampling"] == "pixel_shuffle"
+        applies = {"sampling": of.sampling, "activation": of.activation}
+        if of.sampling != "transposed_conv":
+            applies["shuffled_transform" if shuffled else "transform"] = of.transform
+        if of.kernel is not None:
+            applies["kernel"] = of.kernel
+        if shuffled:
+            applies["transform_first"] = of.transform_first
+        assert {name: given[name] for name in applies} == applies
+        found.add(arch.cell)
+    assert found == set(VALID_CELLS)
 
 
 def test_parameters_that_are_no_architecture_are_refused():
-    good = parameters_of(Architecture(189, BITS))  # pixel_shuffle, conv
-    for change in ({"transform": "identity"}, {"transform": "depthwise_conv"}, {"kernel": 4}):
-        with pytest.raises(ArchitectureError, match="no cell can be built from .*pixel_shuffle"):
-            architecture_of(good | change)
+    good = {name: choices[0] for name, choices in SEARCH_SPACE.items()}
+    for name, value in (("transform", "pool"), ("kernel", 4), ("skip_2_3", 2)):
+        with pytest.raises(ArchitectureError, match=f"parameter {name} {value!r} must be one of"):
+            architecture_of(good | {name: value})
     del good["skip_2_3"]
     with pytest.raises(ArchitectureError, match="the parameters lack skip_2_3"):
         architecture_of(good)
-    with pytest.raises(ArchitectureError, match="has dilation 2"):
-        parameters_of(Architecture(3, BITS, 2))
-
-
-def test_every_choice_of_parameters_is_an_architecture():
-    """Where nothing can be ruled out: all cells, each from several choices."""
-    cell = ("sampling", "transform", "shuffled_transform", "kernel", "activation")
-    names = (*cell, "transform_first")
-    skips = {name: int(bit) for name, bit in zip(SKIPS, BITS, strict=True)}
-    found = [
-        architecture_of(dict(zip(names, values, strict=True)) | skips)
-        for values in itertools.product(*(SEARCH_SPACE[name] for name in names))
-    ]
-    assert {arch.cell for arch in found} == set(VALID_CELLS)
-    assert {arch.skip for arch in found} == {BITS}
 
 
 def test_a_missing_library_names_its_extra(bench, monkeypatch):
@@ -134,173 +112,22 @@ def test_a_missing_library_names_its_extra(bench, monkeypatch):
     with pytest.raises(MissingDependencyError, match=r"pip install '\.\[configspace\]'"):
         configuration_space()
     with pytest.raises(ImportError, match=r"needs optuna, which is not installed.*\.\[optuna\]"):
-        objective(bench, "lena", "denoise")(None)
+        Objective(bench, "lena", "denoise")(None)
 
 
 # ConfigSpace
 
 
 @pytest.mark.adapters
-@pytest.mark.parametrize("plain", [False, True])
-def test_every_configuration_is_an_architecture(plain):
-    library("ConfigSpace")
-    space = configuration_space(seed=0, plain=plain)
-    assert len(space) == 30 + plain
-    cells = set()
-    for configuration in space.sample_configuration(3000):
-        arch = decode(configuration)
-        again = encode(arch, space)
-        assert decode(again) == arch
-        assert plain or again == configuration
-        cells.add(arch.cell)
-    assert len(cells) > 250
-    first, second = (configuration_space(seed=0, plain=plain) for _ in range(2))
-    assert first.sample_configuration() == second.sample_configuration()
-
-
-@pytest.mark.adapters
-@pytest.mark.parametrize("plain", [False, True])
-def test_every_cell_is_a_configuration(plain):
-    library("ConfigSpace")
-    space = configuration_space(plain=plain)
-    for cell in VALID_CELLS:
-        arch = Architecture(cell, BITS)
-        assert decode(encode(str(arch), space)) == arch
-    assert encode(sample_architectures(1)[0], space).config_space == space
-
-
-@pytest.mark.adapters
-def test_a_plain_space_has_no_order_condition_or_clause():
+def test_every_configuration_is_an_architecture():
     cs = library("ConfigSpace")
-    space = configuration_space(plain=True)
+    space = configuration_space(seed=0)
+    assert list(space) == list(SEARCH_SPACE)
+    # What every optimiser takes: no order, condition or forbidden clause.
     assert {type(one) for one in space.values()} == {cs.CategoricalHyperparameter}
-    assert not space.conditions
-    assert not space.forbidden_clauses
-
-
-@pytest.mark.adapters
-def test_invalid_cells_are_forbidden():
-    cs = library("ConfigSpace")
-    space = configuration_space()
-    good = parameters_of(Architecture(189, BITS))
-    cs.Configuration(space, values=good)
-    bad = good | {"transform": "depthwise_conv"}
-    with pytest.raises(ValueError, match="(?i)forbidden"):
-        cs.Configuration(space, values=bad)
-    with pytest.raises(ValueError, match="(?i)inactive|not active"):
-        cs.Configuration(
-            space, values=parameters_of(Architecture(3, BITS)) | {"transform_first": True}
-        )
-
-
-# Optimisers on a ConfigSpace, each in an environment of its own: make test-adapters
-
-OPTIMISER = """
-import json, logging
-logging.disable(logging.WARNING)
-from nasdip_bench import NASDIPBench
-from nasdip_bench.api.adapters.configspace import configuration_space, decode
-
-sim = NASDIPBench({path!r}).simulator("lena", "denoise", seed=0)
-
-def loss(configuration, iterations):
-    (stand_in,) = sim.nearest(decode(configuration))
-    return -sim.train(stand_in, sim.kept(iterations)).psnr_db
-"""
-
-SMAC = """
-from smac import MultiFidelityFacade, Scenario
-
-def target(config, seed, budget):
-    return loss(config, budget)
-
-scenario = Scenario(
-    configuration_space(0), n_trials=40, min_budget=4, max_budget=40, output_directory="smac"
-)
-MultiFidelityFacade(scenario, target, overwrite=True).optimize()
-"""
-
-DEHB = """
-from dehb import DEHB
-
-def target(config, fidelity, **more):
-    return {"fitness": loss(config, fidelity), "cost": fidelity}
-
-space = configuration_space(0, plain=True)
-search = DEHB(
-    f=target, cs=space, dimensions=len(space), min_fidelity=4, max_fidelity=40, n_workers=1, seed=0,
-    output_path="dehb",
-)
-search.run(fevals=40)
-"""
-
-BOHB = """
-import Pyro4
-Pyro4.config.SERIALIZER = "pickle"  # ConfigSpace's values are NumPy's
-Pyro4.config.SERIALIZERS_ACCEPTED.add("pickle")
-import hpbandster.core.nameserver as hpns
-from hpbandster.core.worker import Worker
-from hpbandster.optimizers import BOHB
-
-class Target(Worker):
-    def compute(self, config, budget, **more):
-        return {"loss": loss(config, budget), "info": {}}
-
-server = hpns.NameServer(run_id="0", host="127.0.0.1", port=0)
-host, port = server.start()
-Target(run_id="0", nameserver=host, nameserver_port=port).run(background=True)
-search = BOHB(
-    configspace=configuration_space(0, plain=True), run_id="0", nameserver=host,
-    nameserver_port=port, min_budget=1, max_budget=40,
-)
-found = search.run(n_iterations=16).get_id2config_mapping().values()
-search.shutdown(shutdown_workers=True)
-server.shutdown()
-assert any(one["config_info"].get("model_based_pick") for one in found)
-"""
-
-
-OPTIMISERS = {"smac": SMAC, "dehb": DEHB, "hpbandster": BOHB}
-
-
-@pytest.mark.adapters
-@pytest.mark.parametrize("name", OPTIMISERS)
-def test_optimisers_run_on_the_space(bench, tmp_path, name):
-    library(name)
-    tell = "print(); print(json.dumps(sim.history()[['arch_id', 'iterations']].values.tolist()))"
-    start = OPTIMISER.format(path=str(bench.path))
-    seen = run_example(start + OPTIMISERS[name] + tell, tmp_path)
-    assert len({arch for arch, _ in seen}) > 5
-    assert {4, 40} <= {iterations for _, iterations in seen}
-
-
-# simple-hpo-bench
-
-
-def test_a_benchmark_is_a_function_of_parameters(bench):
-    every = TabularBenchmark.available_metric_names
-    table = TabularBenchmark(bench, "lena", "denoise", seed=1, metric_names=every, cost="recorded")
-    assert list(table.directions) == table.metric_names == every
-    own = parameters_of(bench[4])
-    assert table.stand_in(own) == bench.codes[4]
-    known = bench.query(4, "lena", "denoise", fidelity=LOW, seed=1, iteration=LAST)
-    assert table(own) == {
-        "psnr_smooth_db": known.psnr_smooth_db,
-        "train_seconds": pytest.approx(14),
-        "latency": pytest.approx(14 / LAST / 3),
-    }
-    rng = random.Random(0)
-    for _ in range(50):  # whatever is chosen has a value
-        params = {name: rng.choice(choices) for name, choices in table.search_space.items()}
-        assert {type(params[name]) for name in params} == {*table.param_types.values()}
-        assert table.stand_in(params) in bench.codes
-    assert "psnr_smooth_db, train_seconds" in repr(table)
-    with pytest.raises(ArchitectureError, match="skip_0_0"):
-        table({"sampling": "bilinear"})
-    with pytest.raises(UnknownNameError, match="unknown metric 'accuracy'"):
-        TabularBenchmark(bench, "lena", "denoise", metric_names=["accuracy"])
-    with pytest.raises(ConfigError, match="metric_names .* must be a list"):
-        TabularBenchmark(bench, "lena", "denoise", metric_names="latency")
+    drawn = space.sample_configuration(3000)
+    assert len({architecture_of(one).cell for one in drawn}) > 250
+    assert configuration_space(seed=0).sample_configuration(3000) == drawn
 
 
 # Networks for the scores of others
@@ -346,7 +173,7 @@ def study_of(optuna, **options):
 @pytest.mark.adapters
 def test_trials_are_simulated_trainings(optuna, bench):
     study = study_of(optuna)
-    study.optimize(objective(bench, "lena", "denoise", seed=0), n_trials=30)
+    study.optimize(Objective(bench, "lena", "denoise", seed=0), n_trials=30)
     assert len(study.trials) == 30
     for trial in study.trials:
         seen = bench.query(
@@ -360,30 +187,22 @@ def test_trials_are_simulated_trainings(optuna, bench):
 
 
 @pytest.mark.adapters
-def test_suggestions_are_architectures_and_the_nearest_stands_in(optuna, bench):
-    study, cells = study_of(optuna), set()
-    for _ in range(200):
-        cells.add(suggest(study.ask()).cell)
-    assert cells <= set(VALID_CELLS)
-    assert len({Architecture(c, BITS).attributes.sampling for c in cells}) == 5
-    own = bench[4]
-    fixed = dict(parameters_of(own))
-    if fixed["sampling"] == "pixel_shuffle":
-        fixed["shuffled_transform"] = fixed.pop("transform")
-    trial = optuna.trial.FixedTrial(fixed)
-    assert suggest(trial) == own
-    value = objective(bench, "lena", "denoise", seed=0)(trial)
-    assert (trial.user_attrs["arch_id"], trial.user_attrs["distance"]) == (4, 0)
-    known = bench.query(4, "lena", "denoise", fidelity=LOW, seed=0, iteration=LAST)
-    assert value == known.psnr_db
+def test_the_nearest_stands_in_and_any_column_is_returned(optuna, bench):
+    params = {name: choices[0] for name, choices in SEARCH_SPACE.items()}
+    trial = optuna.trial.FixedTrial(params)
+    ((arch, distance),) = bench.neighbours(architecture_of(params), k=1)
+    known = bench.query(arch, "lena", "denoise", fidelity=LOW, seed=0, iteration=LAST)
+    assert Objective(bench, "lena", "denoise", seed=0)(trial) == known.psnr_db
+    assert trial.user_attrs["architecture"] == str(arch)
+    assert trial.user_attrs["distance"] == distance
     for target in ("stopped_psnr_smooth_db", "best_psnr_smooth_db"):
-        value = objective(bench, "lena", "denoise", seed=0, target=target)(trial)
+        value = Objective(bench, "lena", "denoise", seed=0, target=target)(trial)
         assert value == pytest.approx(getattr(known, target)) != known.psnr_db
 
 
 @pytest.mark.adapters
 def test_an_exhausted_budget_stops_the_study(optuna, bench):
-    target = objective(bench, "lena", "denoise", budget_seconds=60, cost="recorded")
+    target = Objective(bench, "lena", "denoise", budget_seconds=60, cost="recorded")
     study = study_of(optuna)
     study.optimize(target, n_trials=1000)
     states = [trial.state.name for trial in study.trials]
@@ -399,7 +218,7 @@ def test_an_exhausted_budget_stops_the_study(optuna, bench):
 
 @pytest.mark.adapters
 def test_a_study_that_minimises_is_refused(optuna, bench):
-    target = objective(bench, "lena", "denoise")
+    target = Objective(bench, "lena", "denoise")
     for directions in (["minimize"], ["maximize", "minimize"]):
         study = optuna.create_study(directions=directions)
         told = ", ".join(directions)
@@ -415,14 +234,14 @@ def test_steps_beyond_the_stop_are_refused(tmp_path):
     )
     bench = NASDIPBench(path)
     stop = bench.manifest.task("r64", "denoise").stop
-    assert objective(bench, "lena", "denoise", steps=[3, stop]).steps == [3, stop]
+    assert Objective(bench, "lena", "denoise", steps=[3, stop]).steps == [3, stop]
     with pytest.raises(ConfigError, match=f"step 600 lies beyond the stopping iteration, {stop}"):
-        objective(bench, "lena", "denoise", steps=[3, 600])
+        Objective(bench, "lena", "denoise", steps=[3, 600])
 
 
 @pytest.mark.adapters
 def test_a_pruner_ends_trials_early(optuna, bench):
-    target = objective(bench, "lena", "denoise", seed=0, steps=[5, 15])
+    target = Objective(bench, "lena", "denoise", seed=0, steps=[5, 15])
     study = study_of(optuna, pruner=optuna.pruners.MedianPruner(n_startup_trials=3))
     study.optimize(target, n_trials=40)
     pruned = [trial for trial in study.trials if trial.state.name == "PRUNED"]
@@ -434,14 +253,14 @@ def test_a_pruner_ends_trials_early(optuna, bench):
         known = bench.query(arch, "lena", "denoise", fidelity=LOW, seed=0, iteration=step).psnr_db
         assert trial.intermediate_values[step] == known
     with pytest.raises(UnknownNameError, match="iteration 41 must be"):
-        objective(bench, "lena", "denoise", steps=[41])
+        Objective(bench, "lena", "denoise", steps=[41])
 
 
 @pytest.mark.adapters
 def test_diverged_trials_are_pruned(optuna, tmp_path):
     path = synthetic.small(tmp_path / "data", count=2, diverged={(LOW, "denoise", 0, "lena", 0)})
     study = study_of(optuna)
-    study.optimize(objective(NASDIPBench(path), "lena", "denoise", seed=0), n_trials=20)
+    study.optimize(Objective(NASDIPBench(path), "lena", "denoise", seed=0), n_trials=20)
     for trial in study.trials:
         assert trial.state.name == ("PRUNED", "COMPLETE")[trial.user_attrs["arch_id"]]
 
@@ -463,8 +282,6 @@ def test_the_export_says_what_it_holds(flawed, tmp_path):
     diverged = np.isnan(values[0, :, 0, -1, 0])
     assert diverged.any() == (seed == 0)
     assert not np.isnan(values[..., 2]).any()
-    with pytest.raises(UnknownNameError, match="unknown encoding 'bits'"):
-        export_blackbox(flawed, tmp_path / "blackbox", encoding="bits")
     fewer = export_blackbox(flawed, tmp_path / "blackbox", images=["chest"])
     assert len(fewer.arch_ids) == COUNT
     assert np.load(tmp_path / "blackbox" / "objectives_evaluations.npy").shape[0] == 1
@@ -484,12 +301,9 @@ def test_an_export_that_cannot_be(flawed, tmp_path):
 
 
 @pytest.mark.adapters
-@pytest.mark.parametrize("encoding", ENCODINGS)
-def test_syne_tune_reads_what_the_release_has(bench, tmp_path, encoding):
+def test_syne_tune_reads_what_the_release_has(bench, tmp_path):
     tabular = library("syne_tune.blackbox_repository.blackbox_tabular")
-    exported = export_blackbox(
-        bench, tmp_path / "blackbox", "denoise", encoding=encoding, cost="recorded"
-    )
+    exported = export_blackbox(bench, tmp_path / "blackbox", "denoise", cost="recorded")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas says that it gives up what Syne Tune reads with
         boxes = tabular.deserialize(tmp_path / "blackbox")
@@ -502,10 +316,7 @@ def test_syne_tune_reads_what_the_release_has(bench, tmp_path, encoding):
         assert found["metric_psnr_smooth_db"] == pytest.approx(known.psnr_smooth_db, abs=1e-5)
         assert found["metric_psnr_db"] == pytest.approx(known.psnr_db, abs=1e-5)
         assert found["metric_elapsed_time"] == pytest.approx((10 + arch) * step / LAST, rel=1e-5)
-        if encoding == "architecture":
-            assert configuration["architecture"] == str(bench[arch])
-        else:
-            assert architecture_of(configuration) == bench[arch]
+        assert configuration["architecture"] == bench.codes[arch]
     box = boxes["lena"]
     space = box.configuration_space
     assert list(space) == list(box.all_configurations()[0])

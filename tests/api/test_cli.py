@@ -127,7 +127,7 @@ def test_a_diverged_curve_has_empty_cells(call):
 
 @pytest.mark.parametrize(
     "command",
-    [("curve", 4, "--image", "chest"), ("figure", 1, "-k", 3), ("replay", "--selector=oracle")],
+    [("curve", 4, "--image", "chest"), ("figure", 1, "-k", 3)],
     ids=lambda command: command[0],
 )
 @pytest.mark.parametrize("ending", ["png", "svg"])

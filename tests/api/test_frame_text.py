@@ -14,13 +14,11 @@ import pytest
 
 from nasdip_bench.api import (
     cli,
-    compare,
     early_figure,
     figure1,
     gain_figure,
     noise_figure,
     predictor_figure,
-    replay_figure,
     score_leaderboard_figure,
     search_figure,
     search_leaderboard_figure,
@@ -125,18 +123,13 @@ EXHIBITS = {
     "stopping --task inpaint --rule 'fixed(iteration=20)' --resamples 5": (
         lambda b: stopping_figure(b, "inpaint", rules=["fixed(iteration=20)"], resamples=5)
     ),
-    "replay --score psd_db_mse --cohort 5 --selector oracle": (
-        lambda b: replay_figure(b, scores=["psd_db_mse"], n=5, selector="oracle")
-    ),
-    "search --algorithms random,halving --images lena,boat --repeats 3 --budget 2m": (
+    "search --methods random,halving --images lena,boat --repeats 3 --budget 2m": (
         lambda b: search_figure(
-            compare(
-                b,
-                algorithms=["random", "halving"],
-                images=["lena", "boat"],
-                repeats=3,
-                budget_seconds=120,
-            )
+            b,
+            methods=["random", "halving"],
+            images=["lena", "boat"],
+            repeats=3,
+            budget_seconds=120,
         )
     ),
 }

@@ -11,10 +11,8 @@ from collections import deque
 import numpy as np
 import pytest
 
-from nasdip_bench import NASDIPBench
 from nasdip_bench.api.adapters.nasbench201 import create
 from nasdip_bench.api.adapters.parameters import SEARCH_SPACE, architecture_of
-from tests import synthetic
 from tests.synthetic import LOW
 
 LAST, SHORT, COUNT = 40, 12, 12
@@ -22,12 +20,10 @@ DATASETS = {"cifar10-valid": "lena-denoise", "cifar10": "lena-denoise", "cifar10
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scripts") / "data"
-    bench = NASDIPBench(synthetic.write_release(folder, count=COUNT, fidelities=(LOW,)))
+def api(low):
     hps = {"12": SHORT, "200": None}
     return create(
-        bench, "tss", fast_mode=True, verbose=False, datasets=DATASETS, hps=hps, cost="recorded"
+        low, "tss", fast_mode=True, verbose=False, datasets=DATASETS, hps=hps, cost="recorded"
     )
 
 
@@ -115,10 +111,7 @@ def test_correlation_of_early_epochs(api):
         assert early[i]["valid-accuracy"] == pytest.approx(smooth(api, i, 6))
         assert full[i]["test-accuracy"] == pytest.approx(smooth(api, i))
     last = [api.get_more_info(i, "cifar10-valid", 11, True, False) for i in range(COUNT)]
-    assert last == [
-        api.get_more_info(i, "cifar10-valid", use_12epochs_result=True, is_random=False)
-        for i in range(COUNT)
-    ]
+    assert last == [api.get_more_info(i, "cifar10-valid", None, True, False) for i in range(COUNT)]
 
 
 def test_local_search(api):

@@ -26,16 +26,17 @@ from nasdip_bench.api.search import (
     successive_halving,
 )
 from nasdip_bench.api.search.baselines import random_search
-from nasdip_bench.api.search.comparison import COMPARED, _band, keyed_generator
+from nasdip_bench.api.search.comparison import COMPARED
 from nasdip_bench.api.search.figure import in_words
 from nasdip_bench.api.search.halving import rungs
-from nasdip_bench.api.simulation.clock import BudgetExhaustedError
+from nasdip_bench.api.search.repeats import Resamples, keyed_generator
 from nasdip_bench.api.simulation.opening import open_simulator, read_runs
+from nasdip_bench.api.simulation.paid import BudgetExhaustedError
 from nasdip_bench.api.simulation.prices import CostModel
 from nasdip_bench.api.simulation.simulator import Simulator
-from nasdip_bench.errors import ConfigError, UnknownNameError
-from nasdip_bench.seeding import BitStream
-from nasdip_bench.space import VALID_CELLS, Architecture, Neighbourhood, encode_choices
+from nasdip_bench.api.statistics.tau_frame import MEAN, Resampling
+from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
+from nasdip_bench.space import Neighbourhood
 from tests import synthetic
 from tests.synthetic import LOW
 
@@ -113,7 +114,7 @@ def test_an_algorithm_is_any_function(bench):
             sim.train(arch)
 
     assert run_search(simulator(bench), only_three, 0).trained == 3
-    with pytest.raises(UnknownNameError, match=r"unknown algorithm 'randm'.*'random'"):
+    with pytest.raises(UnknownNameError, match=r"unknown method 'randm'.*'random'"):
         run_search(simulator(bench), "randm")
     with pytest.raises(ConfigError, match="rng 'a' must be a seed"):
         run_search(simulator(bench), "random", "a")
@@ -161,58 +162,20 @@ def test_regret_of_random_search_is_the_expected_one(bench):
         bench,
         "denoise",
         images=["lena"],
-        algorithms=["random"],
+        methods=["random"],
         budget_seconds=k + 0.5,
         repeats=repeats,
         cost=A_SECOND_EACH,
-        run_seed=0,
+        seed=0,
     )
     last = frame.iloc[-1]
     spread = math.sqrt(np.dot(odds, regrets**2) - expected**2) / math.sqrt(repeats)
     assert last["regret"] == pytest.approx(expected, abs=4 * spread)
-    assert last["regret_low"] < last["regret"] < last["regret_high"]
+    assert last["low"] < last["regret"] < last["high"]
     assert frame.attrs["trained"] == {"random": k}
 
 
 # Evolution
-
-
-def test_mutation_is_that_of_the_space(bench):
-    near = Neighbourhood(bench.codes)
-    rng, parent = np.random.default_rng(0), bench[7]
-    flips, cells = Counter(), Counter()
-    for _ in range(5200):
-        choices = near.mutate(7, rng)
-        changed = np.flatnonzero(choices != near.choices[7])
-        if changed[0] < 25:
-            assert len(changed) == 1
-            flips[int(changed[0])] += 1
-        else:
-            assert (changed >= 25).all()
-            cells[tuple(choices[25:].tolist())] += 1
-    valid = {tuple(encode_choices(Architecture(c, parent.skip))[25:]) for c in VALID_CELLS}
-    assert set(cells) <= valid - {tuple(encode_choices(parent)[25:])}
-    counts = [*flips.values(), cells.total()]
-    assert len(counts) == 26
-    assert scipy.stats.chisquare(counts).pvalue > 1e-3
-    # and what the space's own mutation gives is a mutation here
-    stream = BitStream("test", 0)
-    for _ in range(50):
-        mutant = encode_choices(parent.mutate(stream))
-        differ = np.flatnonzero(mutant != near.choices[7])
-        assert len(differ) == 1 or (differ >= 25).all()
-
-
-def test_a_dilation_that_the_new_cell_lacks_falls_back():
-    arch = Architecture(1 * 63 + 3, "0" * 25, 2)  # bicubic, conv, kernel 3
-    near, rng = Neighbourhood([str(arch)]), np.random.default_rng(0)
-    seen = set()
-    for _ in range(2000):
-        choices = near.mutate(0, rng)
-        kernel, identity = choices[27], choices[26] == 5
-        assert choices[30] == (1 if identity or kernel < 3 else 2)
-        seen.add(int(choices[30]))
-    assert seen == {1, 2}
 
 
 def test_children_are_the_nearest_that_are_allowed(bench):
@@ -349,41 +312,44 @@ def test_isnas_takes_other_scores_and_leaves_out_what_diverged(partial, bench):
 
 
 @pytest.fixture(scope="module")
-def frame(bench):
-    return compare(bench, "denoise", images=["lena", "boat"], budget_seconds=150, repeats=6)
+def figure(bench):
+    return search_figure(bench, "denoise", images=["lena", "boat"], budget_seconds=150, repeats=3)
+
+
+@pytest.fixture(scope="module")
+def frame(figure):
+    return figure.frame
 
 
 def test_a_comparison_is_tidy(frame):
-    assert list(frame.columns) == [
-        *("task", "image", "algorithm", "track", "seconds", "incumbent"),
-        *("regret", "regret_low", "regret_high"),
-    ]
-    assert frame.groupby(["algorithm", "image"]).size().unique().tolist() == [101]
-    assert frame["seconds"].max() == 150
-    assert frame["seconds"].min() == 0
-    assert sorted(frame["image"].unique()) == ["all", "boat", "lena"]
-    assert not frame.isna().any(axis=None)
-    assert (frame["regret_low"] <= frame["regret"] + 1e-12).all()
-    assert (frame["regret"] <= frame["regret_high"] + 1e-12).all()
+    assert list(frame.columns) == ["track", "incumbent", "regret", "low", "high"]
+    assert frame.groupby(["image", "method"]).size().unique().tolist() == [101]
+    seconds = frame.index.get_level_values("seconds")
+    assert (seconds.min(), seconds.max()) == (0, 150)
+    assert [*frame.index.get_level_values("image").unique()] == [MEAN, "lena", "boat"]
+    assert not frame[["incumbent", "regret"]].isna().any(axis=None)
+    known = frame.dropna()  # deterministic methods have no interval on an image
+    assert (known["low"] <= known["regret"] + 1e-12).all()
+    assert (known["regret"] <= known["high"] + 1e-12).all()
     facts = frame.attrs
-    assert facts["algorithms"] == list(COMPARED)
-    assert (facts["seeds"], facts["fidelity"], facts["repeats"]) == ([0, 1], LOW, 6)
-    assert facts["architectures"] == {"lena": COUNT, "boat": COUNT}
-    assert all(spent <= 150 for spent in facts["spent"].values())
+    assert [*frame.index.get_level_values("method").unique()] == list(COMPARED)
+    assert (facts["seeds"], facts["fidelity"], facts["repeats"]) == ([0, 1], LOW, 3)
+    assert facts["n"] == {"lena": COUNT, "boat": COUNT}
+    assert not facts["left_out"]
 
 
 def test_incumbents_and_regret_belong_together(frame, bench):
     runs = [read_runs(bench, "denoise", ["lena"], seed=s)["lena"] for s in (0, 1)]
     best = np.mean([r.values.max() for r in runs])
-    of_lena = frame[frame["image"] == "lena"]
+    of_lena = frame.loc["lena"]
     assert (of_lena["incumbent"] + of_lena["regret"]).to_numpy() == pytest.approx(best)
     before = np.mean([r.regrets.mean() for r in runs])  # any architecture
-    assert of_lena[of_lena["seconds"] == 0]["regret"].to_numpy() == pytest.approx(before)
+    assert of_lena.xs(0, level="seconds")["regret"].to_numpy() == pytest.approx(before)
 
 
 def test_the_mean_over_images_is_their_mean(frame):
-    wide = frame.pivot_table("regret", ["algorithm", "seconds"], "image")
-    assert wide["all"].to_numpy() == pytest.approx((wide["lena"] + wide["boat"]).to_numpy() / 2)
+    lena, boat, mean = (frame.loc[name, "regret"].to_numpy() for name in ("lena", "boat", MEAN))
+    assert mean == pytest.approx((lena + boat) / 2)
 
 
 def test_a_comparison_is_that_of_single_searches(bench):
@@ -392,63 +358,44 @@ def test_a_comparison_is_that_of_single_searches(bench):
         bench,
         "denoise",
         images=["lena"],
-        algorithms={"mine": random_search},
+        methods={"mine": random_search},
         budget_seconds=60,
         repeats=1,
+        seed=0,
         rng=9,
     )
-    last = found[found["image"] == "lena"].iloc[-1]
-    rng = keyed_generator(9, "search", "mine", "denoise", "lena", 0)
+    rng = keyed_generator(9, "search", "mine", "denoise", "lena", 0, 0)
     by_hand = run_search(simulator(bench, 60), random_search, rng)
-    assert last["regret"] == pytest.approx(by_hand.regret)
+    assert found.iloc[-1]["regret"] == pytest.approx(by_hand.regret)
 
 
 def test_a_comparison_depends_on_the_seed_and_on_nothing_beside_it(bench, frame):
-    fewer = compare(
-        bench,
-        "denoise",
-        images=["boat"],
-        algorithms=["evolution", "random"],
-        budget_seconds=150,
-        repeats=6,
-    )
+    how = {"images": ["boat"], "budget_seconds": 150, "repeats": 3}
+    fewer = compare(bench, "denoise", methods=["evolution", "random"], **how)
     for name in ("random", "evolution"):
-        mine, whole = (
-            f[(f["image"] == "boat") & (f["algorithm"] == name)].reset_index(drop=True)
-            for f in (fewer, frame)
-        )
-        pd.testing.assert_frame_equal(mine, whole, check_like=True)
-    other = compare(
-        bench,
-        "denoise",
-        images=["boat"],
-        algorithms=["random"],
-        budget_seconds=150,
-        repeats=6,
-        rng=1,
-    )
-    assert not np.allclose(other["regret"], fewer[fewer["algorithm"] == "random"]["regret"])
+        columns = ["incumbent", "regret"]
+        mine, whole = (f.loc["boat", name][columns] for f in (fewer, frame))
+        pd.testing.assert_frame_equal(mine, whole)
+    other = compare(bench, "denoise", methods=["random"], rng=1, **how)
+    assert not np.allclose(other.loc["boat", "regret"], fewer.loc[("boat", "random"), "regret"])
 
 
-def test_the_band_is_scipys_bootstrap():
-    rng = np.random.default_rng(0)
-    values = rng.exponential(size=(40, 3))
-    low, high = _band(values, 20_000, np.random.default_rng(1))
+def test_the_interval_of_an_image_is_scipys_bootstrap():
+    values = np.random.default_rng(0).exponential(size=(1, 1, 40, 3))
+    resamples = Resamples(1, Resampling(0.95, 20_000, 1))
+    drawn = resamples.means(values)
     for column in range(3):
         reference = scipy.stats.bootstrap(
-            (values[:, column],), np.mean, n_resamples=20_000, method="percentile", rng=2
+            (values[0, 0, :, column],), np.mean, n_resamples=20_000, method="percentile", rng=2
         ).confidence_interval
-        assert low[column] == pytest.approx(reference.low, rel=0.02)
-        assert high[column] == pytest.approx(reference.high, rel=0.02)
+        found = resamples.interval(drawn[..., column], [0])
+        assert found == pytest.approx((reference.low, reference.high), rel=0.02)
 
 
 def test_the_default_budget_is_half_of_a_small_space(bench):
-    found = compare(bench, "denoise", images=["lena"], algorithms=["random"], repeats=4, run_seed=0)
+    found = compare(bench, "denoise", images=["lena"], methods=["random"], repeats=4, seed=0)
     mean = np.mean([simulator(bench).seconds(arch) for arch in range(COUNT)])
     assert found.attrs["budget_seconds"] == pytest.approx(mean * COUNT / 2)
-    assert 0 < found.attrs["spent"]["random"] <= found.attrs["budget_seconds"]
-    with pytest.raises(ConfigError, match="too short to train any architecture to the stop"):
-        compare(bench, "denoise", images=["lena"], budget_seconds=1e-9, repeats=1)
 
 
 def test_a_search_that_returns_its_choice_is_told_to_choose_it(bench):
@@ -457,55 +404,54 @@ def test_a_search_that_returns_its_choice_is_told_to_choose_it(bench):
 
 
 def test_one_search_has_no_interval(bench):
-    found = compare(
-        bench, "denoise", images=["lena"], algorithms=["random"], budget_seconds=50, repeats=1
-    )
-    assert found["regret"].notna().all()
-    assert found[["regret_low", "regret_high"]].isna().all(axis=None)
-    text = search_figure(found).text()
-    assert "one search, without interval" in text
-    assert "(nan" not in text
+    how = {"images": ["lena"], "methods": ["random"], "budget_seconds": 50, "repeats": 1, "seed": 0}
+    figure = search_figure(bench, "denoise", **how)
+    assert figure.frame["regret"].notna().all()
+    assert figure.frame[["low", "high"]].isna().all(axis=None)
+    assert "(nan" not in figure.text()
 
 
 def test_searches_that_do_without_the_ground_truth_are_told_by_their_track(bench):
     """Not by their names, which users give."""
-    algorithms = {
-        "isnas": METHODS["random"], "paper": METHODS["isnas"], "transfer": METHODS["transfer"]
+    methods = {
+        "isnas": METHODS["random"], "paper": METHODS["isnas"], "transfer": "transfer"
     }  # fmt: skip
-    found = compare(bench, "denoise", images=["lena"], algorithms=algorithms, repeats=1)
-    text = search_figure(found).text()
+    found = search_figure(bench, "denoise", images=["lena"], methods=methods, repeats=1)
+    text = found.text()
     assert "(an oracle), except those on the deployable track (paper, transfer)." in text
-    assert found.attrs["tracks"]["isnas"] == "oracle"
-    assert found.groupby("algorithm")["track"].unique().map(list).to_dict() == {
+    assert found.frame.groupby("method")["track"].unique().map(list).to_dict() == {
         "isnas": ["oracle"], "paper": ["deployable"], "transfer": ["deployable"]
     }  # fmt: skip
-    assert found.attrs["nothing"] == dict.fromkeys(algorithms, 0)
+    assert found.frame.attrs["nothing"] == dict.fromkeys(methods, 0)
     assert "chose nothing" not in text
     forgot = {"forgot": Method(random_search, "deployable"), "random": "random"}
-    lost = compare(bench, "denoise", images=["lena"], algorithms=forgot, repeats=3)
-    assert lost.attrs["nothing"] == {"forgot": 3, "random": 0}
-    assert "Searches that chose nothing: 3 of forgot." in search_figure(lost).text()
-    alone = compare(bench, "denoise", images="lena", algorithms=random_search, repeats=1)
-    assert alone.attrs["algorithms"] == ["random_search"]
-    alone = compare(bench, "denoise", images=["lena"], algorithms=["random"], repeats=1)
-    assert "(an oracle). They may" in search_figure(alone).text()
+    lost = search_figure(bench, "denoise", images=["lena"], methods=forgot, repeats=3, seed=0)
+    assert lost.frame.attrs["nothing"] == {"forgot": 3, "random": 0}
+    assert "Searches that chose nothing: 3 of forgot." in lost.text()
+    alone = search_figure(bench, "denoise", images=["lena"], methods=["random"], repeats=1)
+    assert "(an oracle). They may" in alone.text()
 
 
-def test_panels_share_their_axis_of_regret(bench, monkeypatch):
+def test_panels_share_their_axis_of_regret(figure, monkeypatch):
     pytest.importorskip("matplotlib")
     shown = []
     monkeypatch.setattr(drawing, "save", lambda drawn, *_: shown.append(drawn))
-    search_figure(
-        compare(bench, "denoise", images=["lena", "boat"], algorithms=["random"], repeats=2)
-    ).draw("", "png")
+    figure.draw("", "png")
     assert len({axes.get_ylim() for axes in shown[0].axes}) == 1
 
 
-def test_a_partial_release_says_so(partial):
-    found = compare(partial, "denoise", algorithms=["random"], budget_seconds=50, repeats=2)
-    assert found.attrs["architectures"] == {"lena": 6, "chest": 12, "boat": 12}
-    text = search_figure(found).text()
-    assert "6..12 of its 12 architectures have a run" in text
+def test_a_partial_release_says_so(partial, tmp_path):
+    found = search_figure(partial, "denoise", methods=["random"], budget_seconds=50, repeats=2)
+    assert found.frame.attrs["n"] == {"lena": 6, "chest": 12, "boat": 12}
+    assert "n = 6..12 of 12 architectures, those with a run." in found.text()
+    without = NASDIPBench(synthetic.small(tmp_path / "data", count=4))
+    by_default = search_figure(without, "denoise", budget_seconds=50, repeats=1)
+    assert by_default.methods == [*COMPARED[:-1]]
+    assert "Left out because the release lacks distances between restorations: isnas." in (
+        by_default.text()
+    )
+    with pytest.raises(MissingRunError, match="no distances between"):
+        compare(without, "denoise", methods=["isnas"], budget_seconds=50)
 
 
 @pytest.mark.parametrize(
@@ -515,18 +461,17 @@ def test_a_partial_release_says_so(partial):
         ({"rng": -1}, "rng -1 must be a whole number of at least 0"),
         ({"points": True}, "points True must be"),
         ({"budget_seconds": 0}, "budget_seconds 0 must be a number above 0"),
-        ({"algorithms": []}, "no algorithm: give at least one of random"),
-        ({"algorithms": [3]}, "algorithm 3 is neither a name nor a function"),
-        ({"algorithms": ["random", "random"]}, "'random' is there twice"),
-        ({"algorithms": Method(3)}, r"algorithm of Method\(3, ...\) must be a function"),
-        ({"algorithms": {"r": Method("random")}}, "a shipped method is given by its name alone"),
-        ({"algorithms": [random_search, Method(random_search)]}, "'random_search' is there twice"),
-        ({"algorithms": ["rnd"]}, "unknown algorithm 'rnd'"),
+        ({"methods": []}, "no method: give at least one of random"),
+        ({"methods": "random"}, r"methods 'random' must be a list of names, \['random'\], or"),
+        ({"methods": [random_search]}, "must be a list of names, .* or a mapping from names"),
+        ({"methods": {"r": 3}}, "method 3 must be a function of a simulator and a generator"),
+        ({"methods": {"r": Method("random")}}, "a shipped method is given by its name alone"),
+        ({"methods": ["rnd"]}, "unknown method 'rnd'"),
         ({"images": ["lenna"]}, "unknown image 'lenna'"),
         ({"images": []}, "no image: give at least one of lena, chest, boat"),
         ({"images": ["lena", "lena"]}, "image 'lena' is there twice"),
         ({"cost": "hours"}, "unknown cost model"),
-        ({"run_seed": 7}, "unknown seed 7"),
+        ({"seed": 7}, "unknown seed 7"),
         ({"target": "loss"}, "unknown target"),
     ],
 )
@@ -540,28 +485,25 @@ def test_arguments_are_checked(bench, arguments, message):
 # Table, picture, command
 
 
-def test_the_table_shows_the_end_of_the_budget(frame):
-    figure = search_figure(frame)
+def test_the_table_shows_the_end_of_the_budget(bench, figure, frame):
     text = figure.text()
-    end = frame[frame["seconds"] == 150].set_index(["image", "algorithm"])
-    assert f"{end.loc[('all', 'evolution'), 'regret']:.3f}" in text
-    for part in ("2.5 min of simulated time", "mean of 6 searches", "oracle", "seeds 0, 1 of the"):
+    assert f"{frame.loc[(MEAN, 'evolution', 150), 'regret']:.3f}" in text
+    for part in ("2.5 min of simulated time", "3 times on each image", "oracle", "seeds 0, 1 ("):
         assert part in text
     assert text.splitlines()[2].split() == ["image", *COMPARED]
-    latex = figure.latex()
-    assert r"\begin{tabular}" in latex
+    assert r"\begin{tabular}" in figure.latex()
     csv = figure.csv().splitlines()
-    assert csv[0].startswith("task,image,algorithm,track,seconds,incumbent,regret")
+    assert csv[0].startswith("image,method,seconds,track,incumbent,regret,low,high,task,target")
     assert len(csv) == len(frame) + 1
-    with pytest.raises(ConfigError, match="has no attrs"):
-        search_figure(pd.DataFrame())
+    again = eval(figure.call, {"bench": bench, "compare": compare})
+    pd.testing.assert_frame_equal(again, frame)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".csv", ".tex", ".txt"])
-def test_a_comparison_can_be_saved(frame, tmp_path, suffix):
+def test_a_comparison_can_be_saved(figure, tmp_path, suffix):
     path = tmp_path / f"regret{suffix}"
-    search_figure(frame).save(path)
-    start = {".png": b"\x89PNG", ".pdf": b"%PDF", ".csv": b"task,", ".tex": b"\\begin"}
+    figure.save(path)
+    start = {".png": b"\x89PNG", ".pdf": b"%PDF", ".csv": b"image,", ".tex": b"\\begin"}
     assert path.read_bytes().startswith(start.get(suffix, b"Regret of searches"))
 
 
@@ -572,7 +514,7 @@ def test_times_are_shown_in_a_unit_of_their_size():
 
 
 def test_the_command_says_what_its_prices_are(call, tmp_path):
-    few = ("search", "--images=lena", "--algorithms=random", "--repeats=2")
+    few = ("search", "--images=lena", "--methods=random", "--repeats=2")
     file = tmp_path / "regret.csv"
     assert call(*few, "--out", file, "--cost", "recorded")[1] == f"written: {file}\n"
     assert pd.read_csv(file)["cost"].unique().tolist() == ["recorded processor seconds"]

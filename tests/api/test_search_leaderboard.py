@@ -108,33 +108,6 @@ def test_methods_without_a_target_choose_the_same_for_all(bench):
     pd.testing.assert_frame_equal(one.loc[LAST], two.loc[LAST])
 
 
-def test_isnas_chooses_by_hand_what_it_is_judged_by(shipped):
-    """Ranked by the table of scores, the paper's average and selection from distances."""
-    frame = board(shipped, images=["lena", "boat"], budget_seconds=1e9).loc[BEST]
-    runs, scores = (pd.read_parquet(DATA / f"{name}.parquet") for name in ("runs", "scores"))
-    runs, scores = (t[(t.task == "denoise") & (t.fidelity == "r64c16")] for t in (runs, scores))
-    scores = scores[(scores.proxy == "psd_db_strip_mse") & (scores.reference == "corrupted")]
-    for image in ("lena", "boat"):
-        seeds = runs[runs.image == image].groupby("arch_id")["seed"].nunique()
-        candidates = seeds[seeds == 2].index
-        reached = []
-        for seed in (0, 1):
-            mine = scores[(scores.image == image) & (scores.seed == seed)].set_index("arch_id")
-            ranked = mine.loc[candidates, "value"].sort_values(kind="stable")
-            cohort = ranked.index[:15].to_numpy()
-            weights = 1 / ranked.iloc[:15].to_numpy()
-            weights /= weights.sum()
-            place = shipped.images.index(image)
-            between = shipped.distances("denoise").between(place, seed)[np.ix_(cohort, cohort)]
-            # |x_i - m|² = Σ_j w_j d_ij - Σ_jk w_j w_k d_jk / 2, of which the last is common
-            chosen = cohort[(between @ weights).argmin()]
-            other = shipped.query(int(chosen), image, "denoise", seed=1 - seed)
-            reached.append(other.best_psnr_smooth_db)
-        row = frame.loc[image, "isnas psd_db_strip_mse/corrupted"]
-        assert row["psnr_db"] == pytest.approx(np.mean(reached))
-        assert row["n"] == len(candidates)
-
-
 @pytest.mark.parametrize("target", ["best_psnr_smooth_db", "stopped_psnr_smooth_db"])
 def test_the_transfer_row_follows_from_the_files_alone(shipped, target):
     table = pq.read_table(
@@ -213,6 +186,12 @@ def test_own_methods_enter_and_chance_is_by_name(bench):
     anybody = np.mean([values(bench, "denoise", "lena", s).mean() for s in (0, 1)])
     assert row["psnr_db"] == pytest.approx(anybody)
 
+    def lost(sim, rng):
+        raise MissingRunError("of mine")
+
+    with pytest.raises(MissingRunError, match="of mine"):  # only shipped methods are left out
+        board(bench, images="lena", methods={"lost": lost})
+
 
 def test_divergence_on_the_other_seed_is_told_and_counts_as_the_worst(tmp_path):
     path = synthetic.write_release(
@@ -257,7 +236,7 @@ def test_without_observables_nothing_chooses_by_them(tmp_path):
         ({"budget_seconds": -1}, "budget_seconds -1 must be a number above 0"),
         ({"targets": ["loss"]}, "unknown target of a ranking 'loss'"),
         ({"images": "lenna"}, "unknown image 'lenna'"),
-        ({"methods": {"mine": "rendom"}}, "unknown algorithm 'rendom'"),
+        ({"methods": {"mine": "rendom"}}, "unknown method 'rendom'"),
         ({"methods": {"random": lambda sim, rng: None}}, "cannot be called 'random'.*a shipped"),
         ({"resamples": -1}, "resamples -1 must be"),
     ],
@@ -296,7 +275,8 @@ def test_one_image_has_nothing_to_gain_over(alone):
     assert frame["over_random_db"].notna().all()
     sim = alone.simulator("lena", "denoise")
     sim.choose(0)
-    assert "no other image to recommend" in sim.test().reason
+    found = sim.test()
+    assert (found.transfer, math.isnan(found.over_transfer_db)) == (-1, True)
     figure = search_leaderboard_figure(alone, "denoise", repeats=2, resamples=20)
     assert "nan" not in figure.text()
     assert figure._repr_png_().startswith(b"\x89PNG")

@@ -35,7 +35,7 @@ def test_the_examples_run(name: str, monkeypatch: pytest.MonkeyPatch):
     assert not said, "".join(said)
 
 
-LONG = {"compare", "search_figure", "replay_figure", "write_paper"}
+LONG = {"compare", "replay_figure", "write_paper"}
 LONG |= {"figure2", "figure2_images"}
 """Functions of which an example takes many seconds, or needs the images: the pages show them."""
 

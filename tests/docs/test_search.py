@@ -42,7 +42,7 @@ def test_commands(workplace: Path):
         assert run_line(workplace, line)
     assert (workplace / "searches.png").read_bytes().startswith(b"\x89PNG")
     assert (workplace / "regret.png").read_bytes().startswith(b"\x89PNG")
-    assert (workplace / "regret.csv").read_text().startswith("task,image,algorithm,track,")
+    assert (workplace / "regret.csv").read_text().startswith("image,method,seconds,track,")
 
 
 def test_the_steps_of_optuna_are_kept_iterations():

@@ -90,8 +90,8 @@ def test_the_name_at_the_root_is_lazy_and_listed():
     assert {"NASDIPBench", "RunRecord", "CostModel", "NASBench201API"} <= {*public}
     assert nasdip_bench.api.MissingRunError is nasdip_bench.errors.MissingRunError
     for module in (nasdip_bench, nasdip_bench.api):
-        with pytest.raises(AttributeError, match="has no attribute 'Absent'"):
-            module.Absent  # noqa: B018
+        with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+            module.Nothing  # noqa: B018
 
 
 def test_the_dictionary_names_every_public_member(data):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -169,11 +171,16 @@ def test_a_mutation_takes_a_seed_or_a_generator():
             arch.mutate(wrong)
 
 
-def test_mutations_reach_every_bit_and_other_cells():
-    arch, stream = Architecture(0, "0" * 25), BitStream("reach")
-    mutants = {arch.mutate(stream) for _ in range(2000)}
-    assert {m.skip.index("1") for m in mutants if m.skip != arch.skip} == set(range(25))
-    assert len({m.cell for m in mutants}) > 30
+def test_each_bit_and_the_cell_are_equally_likely_to_mutate():
+    arch, stream = Architecture(1 * 63 + 3, "0" * 25, 2), BitStream("reach")  # kernel 3
+    mutants = [arch.mutate(stream) for _ in range(5200)]
+    changes = Counter(m.skip.find("1") for m in mutants)  # -1: a new cell
+    assert set(changes) == {-1, *range(25)}
+    assert scipy.stats.chisquare([*changes.values()]).pvalue > 1e-3
+    cells = [m for m in mutants if m.cell != arch.cell]
+    assert len({m.cell for m in cells}) > 100
+    for mutant in cells:  # a dilation that the new cell lacks falls back
+        assert mutant.dilation == (2 if mutant.cell in DILATABLE else 1)
 
 
 @given(architectures)

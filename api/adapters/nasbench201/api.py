@@ -1,33 +1,35 @@
-"""The queries of `NASBench201API`."""
+"""`NASBench201API`: opened datasets of a release, and the queries of NAS-Bench-201's API."""
 
 from __future__ import annotations
 
-import logging
 import math
+import random
 import sys
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nasdip_bench.errors import check_name
+from nasdip_bench.errors import ConfigError, check_name, check_whole
 
 from ...benchmark import NASDIPBench
-from .budgets import HP, takes_old_names
-from .opened import OpenDatasets
-from .results import ArchResults, mean
+from ...simulation.prices import CostModel
+from .architectures import Architectures
+from .budgets import HP, check_budgets
+from .datasets import common_rows, extent, open_datasets
+from .results import ArchResults, choose_seeds, mean
 from .trial import ResultsCount
-
-_log = logging.getLogger(__name__)
 
 _MORE_INFO = {"train": "train", "valid": "x-valid", "test": "x-test", "valtest": "ori-test"}
 """From a name in `NASBench201API.get_more_info` to its set."""
 
 
-class NASBench201API(OpenDatasets):
+class NASBench201API(Architectures):
     """The queries of NAS-Bench-201's API; see `Architectures` for how to give an architecture.
 
     Args:
         file_path_or_dict: the dataset folder, or an open release; for None see `NASDIPBench`.
-        verbose: whether to log every query of results at INFO.
+        verbose: no effect.
         dataset: the one to open, "image-task" or "image-task@seed". Indices then cover all
             architectures evaluated on it. With neither this nor ``datasets``, all datasets with a
             run are opened.
@@ -41,9 +43,6 @@ class NASBench201API(OpenDatasets):
             the iterations, each rounded down to a kept one. "12" and 12 are the same.
         cost: cost model of simulated training: "flops", "recorded" or a `CostModel`.
         seed: seed of a separate generator for all draws; None to use Python's ``random``.
-        run_seeds: the seeds of the runs that are trials; None for the release's default seeds of
-            each task. A task uses those that it has. Architectures that lack one of them are not
-            evaluated, so that all means are over the same seeds.
 
     Raises:
         DatasetError: there is no dataset folder there.
@@ -52,8 +51,8 @@ class NASBench201API(OpenDatasets):
         UnknownNameError: no such dataset, fidelity, cost model or seed of runs; in a query, no such
             dataset, set or seed, or an iteration that was not kept.
         IndexOutsideError: in a query, an index outside the API's.
-        ConfigError: seeds, ``datasets`` or ``hps`` have the wrong form; in a query, a budget that
-            is not a number of iterations, or an epoch outside it.
+        ConfigError: ``seed``, ``datasets`` or ``hps`` have the wrong form; in a query, a budget
+            that is not a number of iterations, or an epoch outside it.
 
     Example:
         >>> api = NASBench201API("data/", dataset="lena-denoise", hps={"12": 300, "200": None})
@@ -65,7 +64,69 @@ class NASBench201API(OpenDatasets):
         True
     """
 
-    @takes_old_names
+    def __init__(
+        self,
+        file_path_or_dict: str | Path | NASDIPBench | None = None,
+        verbose: bool = False,
+        *,
+        dataset: str | None = None,
+        datasets: Mapping[str, str] | None = None,
+        fidelity: str | None = None,
+        hps: Mapping[str, int | None] | None = None,
+        cost: str | CostModel = "flops",
+        seed: int | None = None,
+    ) -> None:
+        given = file_path_or_dict
+        self.bench = given if isinstance(given, NASDIPBench) else NASDIPBench(given)
+        names = datasets if dataset is None else {dataset: dataset, **(datasets or {})}
+        self._datasets = open_datasets(self.bench, names, fidelity, CostModel.of(cost))
+        self._rows = common_rows(self._datasets, warn=names is None)
+        longest = min(one.block.record.iterations for one in self._datasets.values())
+        self.hps = check_budgets(hps, longest)
+        self.used_time = 0.0
+        rng = None if seed is None else random.Random(check_whole("seed", seed, 0))
+        super().__init__([self.bench.codes[row] for row in self._rows], rng)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({str(self.bench.path)!r}: {len(self)} architectures, each "
+            f"evaluated for {extent(self._datasets.values())})"
+        )
+
+    @property
+    def dataset_names(self) -> tuple[str, ...]:
+        """The names of the opened datasets."""
+        return tuple(self._datasets)
+
+    @property
+    def avaliable_hps(self) -> list[str]:
+        """Names of the available budgets; misspelt as in NATS-Bench."""
+        return list(self.hps) or [str(self.full_train_epochs)]
+
+    @property
+    def full_train_epochs(self) -> int:
+        """The ``hp`` of the longest recipe in ``hps``, or the stop of the fidelity.
+
+        Raises:
+            ConfigError: there are no recipes, and the datasets stop at different iterations.
+        """
+        recipes = [int(name) for name in self.hps if name.isdecimal()]
+        stops = sorted({one.stop for one in self._datasets.values()})
+        if not recipes and len(stops) > 1:
+            raise ConfigError(
+                f"the datasets stop at iterations {', '.join(map(str, stops))}: open one of them, "
+                f"dataset=..., or name the budgets, hps={{'200': None}}"
+            )
+        return max(recipes or stops)
+
+    @cached_property
+    def arch2infos_dict(self) -> dict[int, dict[str, ArchResults]]:
+        """From an index to its results by ``hp``, one of ``avaliable_hps``."""
+        names, hps = self.dataset_names, self.avaliable_hps
+        return {
+            index: {hp: self._results(index, names, hp) for hp in hps} for index in range(len(self))
+        }
+
     def get_more_info(
         self,
         index: Any,
@@ -89,7 +150,6 @@ class NASBench201API(OpenDatasets):
             ``*-all-time`` (simulated seconds per epoch and in total; 0 except for train, since
             evaluation is part of it).
         """
-        self._say("get_more_info", index=index, dataset=dataset, iepoch=iepoch, hp=hp)
         values = []
         for one in self._trials(self._row(index), dataset, hp, is_random):
             found = {}
@@ -125,16 +185,13 @@ class NASBench201API(OpenDatasets):
         return info["valid-accuracy"], self.get_latency(arch, dataset, hp), seconds, self.used_time
 
     def reset_time(self) -> None:
-        """Set the clock to 0."""
+        """Set the clock, ``used_time``, to 0."""
         self.used_time = 0.0
 
-    @takes_old_names
     def query_meta_info_by_index(self, arch_index: int, hp: HP = None) -> ArchResults:
         """All results of an index."""
-        self._say("query_meta_info_by_index", arch_index=arch_index, hp=hp)
         return self._results(arch_index, self._datasets, hp)
 
-    @takes_old_names
     def query_by_index(
         self, arch_index: int, dataname: str | None = None, hp: HP = None
     ) -> ArchResults | dict[int, ResultsCount]:
@@ -143,20 +200,17 @@ class NASBench201API(OpenDatasets):
             return self.query_meta_info_by_index(arch_index, hp)
         return {one.seed: one for one in self._trials(self._row(arch_index), dataname, hp)}
 
-    @takes_old_names
     def query_by_arch(self, arch: Any, hp: HP = None) -> str:
         """All results of an architecture, in words."""
         return "\n".join(self.query_meta_info_by_index(arch, hp).lines())
 
     query_info_str_by_arch = query_by_arch
 
-    @takes_old_names
     def get_cost_info(self, index: Any, dataset: str, hp: HP = None) -> dict[str, float]:
         """``flops`` of a forward pass and ``params``, both in millions; ``latency`` in seconds;
         ``T-train@epoch`` and ``T-train@total``, simulated seconds per epoch and in total."""
         return self._results(index, [dataset], hp).get_compute_costs(dataset)
 
-    @takes_old_names
     def get_latency(self, index: Any, dataset: str, hp: HP = None) -> float:
         """Seconds of a forward pass by the cost model: a third of a training iteration."""
         return self._results(index, [dataset], hp).get_latency(dataset)
@@ -165,20 +219,12 @@ class NASBench201API(OpenDatasets):
         """The network's configuration; see `ResultsCount.get_config`."""
         return self._trials(self._row(index), dataset, None)[0].get_config()
 
-    @takes_old_names
-    def get_net_param(
-        self, index: Any, dataset: str, seed: int | None = None, hp: HP = None
-    ) -> dict[int, None] | None:
-        """None, or None by seed, since no weights are kept; the original does so after clearing."""
-        return self._results(index, [dataset], hp).get_net_param(dataset, seed)
-
-    @takes_old_names
     def find_best(
         self,
         dataset: str,
         metric_on_set: str,
-        flop_max: float | None = None,
-        param_max: float | None = None,
+        FLOP_max: float | None = None,
+        Param_max: float | None = None,
         hp: HP = None,
         enforce_all: bool | None = None,
     ) -> tuple[int, float | None]:
@@ -189,11 +235,11 @@ class NASBench201API(OpenDatasets):
         Args:
             dataset: one of ``dataset_names``.
             metric_on_set: "train" (output), or "valid", "test" ... (smoothed output).
-            flop_max, param_max: limits on FLOP of a forward pass and parameters, in millions.
+            FLOP_max, Param_max: limits on FLOP of a forward pass and parameters, in millions.
             hp: the budget.
             enforce_all: no effect; all architectures are considered.
         """
-        most = [math.inf if limit is None else limit for limit in (flop_max, param_max)]
+        most = [math.inf if limit is None else limit for limit in (FLOP_max, Param_max)]
         best: tuple[int, float | None] = (-1, None)
         for index in range(len(self)):
             results = self._results(index, [dataset], hp)
@@ -204,11 +250,6 @@ class NASBench201API(OpenDatasets):
                 best = (index, psnr_db)
         return best
 
-    @takes_old_names
-    def statistics(self, dataset: str, hp: HP = None) -> dict[int, int]:
-        """From a number of trials on a dataset to the number of architectures with that number."""
-        return {len(self._trials(0, dataset, hp)): len(self)}
-
     def show(self, index: Any = -1) -> None:
         """Print the results of an architecture, or of all if the index is below 0."""
         every = isinstance(index, int) and index < 0
@@ -216,9 +257,24 @@ class NASBench201API(OpenDatasets):
             results = self.query_meta_info_by_index(one)
             sys.stdout.write("\n".join([results.arch_idx_str(), *results.lines(), ""]))
 
-    def _say(self, what: str, **arguments: object) -> None:
-        if self.verbose:
-            _log.info("%s(%s)", what, ", ".join(f"{k}={v!r}" for k, v in arguments.items()))
+    def _prepare_info(self, index: int) -> None:
+        """Reject an index outside the API's; results are read on use."""
+        self._index(index)
+
+    def _results(self, arch: Any, datasets: Iterable[str], hp: HP) -> ArchResults:
+        index = self._row(arch)
+        trials = {(d, one.seed): one for d in datasets for one in self._trials(index, d, hp)}
+        return ArchResults(
+            arch_index=index, arch_str=self[index], all_results=trials, rng=self._rng
+        )
+
+    def _trials(
+        self, index: int, dataset: str, hp: HP, is_random: bool | int = False
+    ) -> list[ResultsCount]:
+        check_name("dataset", dataset, self._datasets)
+        found = self._datasets[dataset]
+        seeds = choose_seeds(found.seeds, is_random, self._rng)
+        return [found.trial(self._rows[index], seed, hp, self.hps, dataset) for seed in seeds]
 
 
 def create(
@@ -231,11 +287,9 @@ def create(
     """Create a `NASBench201API`, like NATS-Bench's ``create``.
 
     Args:
-        file_path_or_dict: the dataset folder, or an open release; for None see `NASDIPBench`.
+        file_path_or_dict, **options: see `NASBench201API`.
         search_space: "tss" or "topology", the only kind of space here.
-        fast_mode: no effect; results are always read on use.
-        verbose: whether to log every query of results at INFO.
-        **options: further arguments of `NASBench201API`.
+        fast_mode, verbose: no effect; results are always read on use.
 
     Raises:
         UnknownNameError: a search space of sizes.

@@ -7,19 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasdip_bench.errors import ArchitectureError, ConfigError, IndexOutsideError, check_whole
-from nasdip_bench.space import Architecture, Neighbourhood, encode_adjacency, encode_choices
+from nasdip_bench.space import Architecture, Neighbourhood, encode_choices
 
 from .datasets import NotEvaluatedError
 
 NEIGHBOURS = 10
 """Default number of neighbours; a search that moves among fewer gets stuck where it began."""
-
-
-_OPERATIONS = ("none", "skip", "encoder", "cell")
-"""By their number in `Architectures.str2matrix`."""
 
 
 class Architectures:
@@ -113,58 +108,6 @@ class Architectures:
         if not near:
             raise ConfigError(f"{arch!r} has no neighbour: open datasets with more architectures")
         return (self._rng or random).choice(near)
-
-    def get_unique_str(self, arch: Any) -> str:
-        """The canonical string; no two of them describe the same network."""
-        return self[self._row(arch)]
-
-    @staticmethod
-    def str2lists(arch_str: str) -> list[tuple[tuple[str, int], ...]]:
-        """The graph of a network: for each node except the input, (operation, source) of its terms.
-
-        Nodes are those of `nasdip_bench.space.encode_adjacency`. Operations are "encoder", "skip",
-        and "cell" followed by the number of the upsampling cell.
-
-        Raises:
-            ArchitectureError: not an architecture.
-
-        Example:
-            >>> lists = Architectures.str2lists("172-0000000000000000000000100")
-            >>> lists[0], lists[5]
-            ((('encoder', 0),), (('skip', 2), ('cell172', 5)))
-        """
-        arch = Architecture.parse(arch_str)
-        graph = encode_adjacency(arch)
-        encoders = len(graph) // 2
-        return [
-            tuple(
-                ("encoder" if node <= encoders else f"cell{arch.cell}", source)
-                if source == node - 1
-                else ("skip", source)
-                for source in np.flatnonzero(graph[:, node]).tolist()
-            )
-            for node in range(1, len(graph))
-        ]
-
-    @classmethod
-    def str2matrix(cls, arch_str: str) -> NDArray[np.int64]:
-        """(11, 11) the operation from a source (column) to a node (row) of `str2lists`.
-
-        0 is none, 1 a skip, 2 the encoder, 3 the cell; zero above the diagonal, as in the original.
-
-        Raises:
-            ArchitectureError: not an architecture.
-
-        Example:
-            >>> Architectures.str2matrix("172-0000000000000000000000100")[6].tolist()
-            [0, 0, 1, 0, 0, 3, 0, 0, 0, 0, 0]
-        """
-        lists = cls.str2lists(arch_str)
-        matrix = np.zeros((len(lists) + 1, len(lists) + 1), np.int64)
-        for node, terms in enumerate(lists, start=1):
-            for operation, source in terms:
-                matrix[node, source] = _OPERATIONS.index(operation.rstrip("0123456789"))
-        return matrix
 
     def _by_distance(self, arch: Any) -> list[int]:
         if self._near is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -19,30 +19,10 @@ from ...reading.reader import ReleaseReader
 from ...simulation.opening import read_runs
 from ...simulation.prices import CostModel
 from ...simulation.recorded_runs import RecordedRuns
-from .budgets import Budget
+from .budgets import HP, read_hp
 from .trial import ResultsCount
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class _ReadOnce:
-    """From a seed to the runs of a task by image; one file holds all of them."""
-
-    bench: ReleaseReader
-    block: Block
-    images: tuple[str, ...]
-    cost: CostModel
-    found: dict[int, dict[str, RecordedRuns]] = field(default_factory=dict)
-
-    def __call__(self, seed: int) -> dict[str, RecordedRuns]:
-        if seed not in self.found:
-            places = [self.bench.images.index(image) for image in self.images]
-            there = [self.block.evaluated((seed,), place).any() for place in places]
-            images = [image for image, has in zip(self.images, there, strict=True) if has]
-            at = (self.block.task, images, self.block.fidelity, seed)
-            self.found[seed] = read_runs(self.bench, *at, cost=self.cost)
-        return self.found[seed]
 
 
 class NotEvaluatedError(MissingRunError, ValueError):
@@ -58,7 +38,7 @@ class Dataset:
         block: the runs of the task.
         seeds: the seeds of the trials.
         evaluated: rows of the architectures that have a run of each seed, ok or diverged.
-        read: from a seed to the runs of the task by image.
+        cost: what training costs.
     """
 
     bench: ReleaseReader
@@ -66,7 +46,8 @@ class Dataset:
     block: Block
     seeds: tuple[int, ...]
     evaluated: frozenset[int]
-    read: _ReadOnce
+    cost: CostModel
+    _runs: dict[int, RecordedRuns] = field(default_factory=dict, repr=False)  # by seed, once read
 
     @property
     def name(self) -> str:
@@ -105,17 +86,15 @@ class Dataset:
         network = self.bench.manifest.fidelities[self.block.fidelity]["channels"]
         return network, self.bench.image_channels[self.bench.images.index(self.image)]
 
-    def trial(self, row: int, seed: int, budget: Budget, name: str) -> ResultsCount:
-        """The trial of an architecture with a seed, for a budget.
-
-        Raises:
-            UnknownNameError: the number of iterations was not kept.
-        """
-        runs = self.read(seed)[self.image]
-        iterations = self.stop if budget.iterations is None else budget.iterations
-        if budget.named and budget.iterations is not None:
-            iterations = runs.kept(iterations)
-        runs.point_of(iterations)
+    def trial(
+        self, row: int, seed: int, hp: HP, hps: Mapping[str, int | None], name: str
+    ) -> ResultsCount:
+        """The trial of an architecture with a seed, for a budget; raises those of `read_hp`."""
+        if seed not in self._runs:
+            at = (self.block.task, self.image, self.block.fidelity, seed)
+            self._runs[seed] = read_runs(self.bench, *at, cost=self.cost)[self.image]
+        runs = self._runs[seed]
+        budget = read_hp(hp, hps, runs)
         (flop, params), (width, channels) = self.sizes(row), self._channels
         place = runs.position[row]
         return ResultsCount(
@@ -132,9 +111,7 @@ class Dataset:
             },
             params=params,
             flop=flop,
-            epochs=budget.epochs or iterations,
-            iterations=iterations,
-            rounded=budget.named,
+            budget=budget,
             kept=runs.iterations,
             psnr_db=runs.psnr_db[place],
             psnr_smooth_db=runs.psnr_smooth_db[place],
@@ -149,40 +126,30 @@ def open_datasets(
     names: Mapping[str, str] | None,
     fidelity: str | None,
     cost: CostModel,
-    run_seeds: Sequence[int] | None,
 ) -> dict[str, Dataset]:
     """The datasets of a release that have a run, by the requested names.
 
     Args:
         names: mapping to names of datasets, "image-task" or "image-task@seed"; None for all, under
             their own names.
-        fidelity, cost, run_seeds: see `NASBench201API`.
+        fidelity, cost: see `NASBench201API`.
 
     Raises:
-        UnknownNameError: no such dataset or fidelity, or a seed that no task has.
+        UnknownNameError: no such dataset or fidelity, or a seed that no run has.
         NotEvaluatedError: no runs at the fidelity.
-        ConfigError: seeds are not a list of distinct whole numbers, or names are not a mapping.
+        ConfigError: names are not a mapping.
     """
     if fidelity is not None:
         check_name("fidelity", fidelity, bench.fidelities)
     meant = [(task, fidelity or bench.runs.fidelity_of(task, None)) for task in bench.tasks]
     blocks = [bench.runs.block(*one) for one in meant if bench.runs.has_runs(*one)]
-    _check_seeds(run_seeds, blocks)
     found = {}
     for block in blocks:
-        wanted = block.default_seeds if run_seeds is None else run_seeds
-        seeds = tuple(int(seed) for seed in wanted if seed in block.seeds)
-        if not seeds:
-            continue
-        evaluated = {
-            image: frozenset(np.flatnonzero(block.evaluated(seeds, at)).tolist())
-            for at, image in enumerate(bench.images)
-        }
-        images = [image for image in bench.images if evaluated[image]]
-        read = _ReadOnce(bench, block, tuple(images), cost)
-        for image in images:
-            one = Dataset(bench, image, block, seeds, evaluated[image], read)
-            found[one.name] = one
+        for position, image in enumerate(bench.images):
+            rows = np.flatnonzero(block.evaluated(block.default_seeds, position)).tolist()
+            if rows:
+                one = Dataset(bench, image, block, block.default_seeds, frozenset(rows), cost)
+                found[one.name] = one
     if not found:
         raise NotEvaluatedError(
             f"this release has no runs{f' at fidelity {fidelity!r}' if fidelity else ''}; "
@@ -236,19 +203,3 @@ def extent(datasets: Iterable[Dataset]) -> str:
         f"{task} of {', '.join(dict.fromkeys(of))} (seed {', '.join(map(str, seeds))})"
         for (task, seeds), of in images.items()
     )
-
-
-def _check_seeds(run_seeds: Sequence[int] | None, blocks: Sequence[Block]) -> None:
-    if run_seeds is None:
-        return
-    whole = isinstance(run_seeds, Sequence) and all(
-        isinstance(seed, int | np.integer) and not isinstance(seed, bool) for seed in run_seeds
-    )
-    if not whole or not run_seeds or len(set(run_seeds)) < len(run_seeds):
-        raise ConfigError(
-            f"run_seeds {run_seeds!r} must be a list of different whole numbers, such as [0, 1], "
-            f"or None for the default seeds"
-        )
-    there = sorted({seed for block in blocks for seed in block.seeds})
-    for seed in run_seeds:
-        check_name("seed", seed, there)

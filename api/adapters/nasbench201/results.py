@@ -83,15 +83,7 @@ class ArchResults:
 
     def get_total_epoch(self, dataset: str | None = None) -> int:
         """Epochs of a trial on a dataset, by default the first."""
-        return self.trials(dataset or self.get_dataset_names()[0])[0].epochs
-
-    def get_net_param(self, dataset: str, seed: int | None = None) -> dict[int, None] | None:
-        """None, or None by seed, since no weights are kept."""
-        trials = self.trials(dataset, False if seed is None else seed)
-        return {one.seed: None for one in trials} if seed is None else None
-
-    def clear_params(self) -> None:
-        """Do nothing, since no weights are kept."""
+        return self.trials(dataset or self.get_dataset_names()[0])[0].get_total_epoch()
 
     def arch_idx_str(self) -> str:
         """The index with six digits."""
@@ -105,7 +97,7 @@ class ArchResults:
             train, test = (self.get_metrics(name, of) for of in ("train", "test"))
             lines += [
                 f"{name:14s} FLOP={cost['flops']:6.2f} M, Params={cost['params']:.3f} M, "
-                f"latency={1000 * cost['latency']:.2f} ms, {one.iterations} iterations, "
+                f"latency={1000 * cost['latency']:.2f} ms, {one.budget.iterations} iterations, "
                 f"seed {', '.join(map(str, seeds))}",
                 f"{name:14s} output : [mse = {train['loss']:.5f}, psnr = {train['accuracy']:.2f} "
                 f"dB], smoothed : [mse = {test['loss']:.5f}, psnr = {test['accuracy']:.2f} dB]",
@@ -128,7 +120,7 @@ def choose_seeds(
     if is_random not in seeds:
         raise UnknownNameError(
             f"no trial with seed {is_random!r}; available: {', '.join(map(str, seeds))}; "
-            f"NASBench201API(..., run_seeds=...) opens others"
+            f"a dataset named 'image-task@seed' opens another"
         )
     return [is_random]
 

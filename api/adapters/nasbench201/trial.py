@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import UnknownNameError, check_name, check_whole
 
+from .budgets import Budget
+
 SETS = ("train", "valid", "x-valid", "test", "x-test", "ori-test")
 """Names of evaluation sets that published code uses."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ResultsCount:
-    """An architecture on a dataset with one seed, trained for a number of epochs.
+    """An architecture on a dataset with one seed, trained for a budget.
 
     It holds its own curve and no reference to the release, so it can be copied and pickled.
 
@@ -26,9 +28,7 @@ class ResultsCount:
         arch_config: what identifies the network: ``arch_str``, ``channel``, ``num_cells``,
             ``class_num`` (channels of the image), ``image``, ``task``, ``fidelity``.
         params, flop: number of trainable parameters and FLOP of a forward pass, in millions.
-        epochs: number of epochs.
-        iterations: total iterations.
-        rounded: whether an epoch's end is rounded down to a kept iteration; else it must be one.
+        budget: its epochs and iterations.
         kept: (P,) int, ascending: the kept iterations.
         psnr_db, psnr_smooth_db: (P,) float64 dB of the output and of the smoothed output there.
         seconds: simulated seconds per iteration.
@@ -41,9 +41,7 @@ class ResultsCount:
     arch_config: dict[str, Any]
     params: float
     flop: float
-    epochs: int
-    iterations: int
-    rounded: bool
+    budget: Budget
     kept: NDArray[np.int32] = field(repr=False)
     psnr_db: NDArray[np.float64] = field(repr=False)
     psnr_smooth_db: NDArray[np.float64] = field(repr=False)
@@ -53,7 +51,7 @@ class ResultsCount:
 
     def get_total_epoch(self) -> int:
         """The number of epochs."""
-        return self.epochs
+        return self.budget.epochs
 
     def get_latency(self) -> float:
         """Seconds of a forward pass by the cost model: a third of a training iteration."""
@@ -61,8 +59,8 @@ class ResultsCount:
 
     def get_times(self) -> dict[str, float]:
         """Simulated seconds per epoch and in total; training includes evaluation."""
-        total = self._seconds_of(self.iterations)
-        return {"T-train@epoch": total / self.epochs, "T-train@total": total} | {
+        total = self._seconds_of(self.budget.iterations)
+        return {"T-train@epoch": total / self.budget.epochs, "T-train@total": total} | {
             f"T-{name}@{of}": 0.0 for name in SETS[1:] for of in ("epoch", "total")
         }
 
@@ -87,7 +85,8 @@ class ResultsCount:
             ConfigError: iepoch is not a whole number within the training.
         """
         check_name("set", name, SETS)
-        last = self.epochs - 1
+        epochs, iterations, _ = self.budget
+        last = epochs - 1
         epoch = last if iepoch is None else check_whole("iepoch", iepoch, 0, last)
         done, point = self._end_of(epoch)
         train = name == "train"
@@ -96,18 +95,15 @@ class ResultsCount:
             "iepoch": epoch,
             "loss": 10 ** (-psnr_db / 10),
             "accuracy": psnr_db,
-            "cur_time": self.seconds * self.iterations / self.epochs if train else 0.0,
+            "cur_time": self.seconds * iterations / epochs if train else 0.0,
             "all_time": self._seconds_of(done) if train else 0.0,
         }
-
-    def get_eval_set(self) -> list[str]:
-        """Names of the sets that are not "train"."""
-        return list(SETS[1:])
 
     @property
     def train_acc1es(self) -> dict[int, float]:
         """From each kept epoch, counted from 0, to the PSNR of the output in dB."""
-        epochs = range(self.epochs) if self.rounded else (self.kept[self.kept <= self.epochs] - 1)
+        count, _, rounded = self.budget
+        epochs = range(count) if rounded else self.kept[self.kept <= count] - 1
         return {int(epoch): self.get_train(int(epoch))["accuracy"] for epoch in epochs}
 
     def get_config(self, str2structure: None = None) -> dict[str, Any]:
@@ -121,17 +117,15 @@ class ResultsCount:
         sizes = {"C": of["channel"], "N": of["num_cells"], "num_classes": of["class_num"]}
         return {"name": "nasdip", "arch_str": of["arch_str"]} | sizes
 
-    def get_net_param(self, clone: bool = False) -> None:
-        """None, like the original without kept weights."""
-
     def _seconds_of(self, iterations: int) -> float:
         return self.seconds * iterations + self.overhead_seconds
 
     def _end_of(self, epoch: int) -> tuple[int, int]:
         """Iterations done at the end of an epoch, and their place among the kept ones."""
-        done = (epoch + 1) * self.iterations // self.epochs
+        epochs, iterations, rounded = self.budget
+        done = (epoch + 1) * iterations // epochs
         place = max(0, int(np.searchsorted(self.kept, done, side="right")) - 1)
-        if not self.rounded and self.kept[place] != done:
+        if not rounded and self.kept[place] != done:
             raise UnknownNameError(
                 f"iepoch {epoch} ends at iteration {done}, which was not kept; the nearest kept "
                 f"are {self.kept[place]} and {self.kept[place + 1]}"

@@ -1,0 +1,131 @@
+"""Repeat searches on every image and seed, and resample them.
+
+Results are deterministic: every search has its own generator, keyed by the seed, the name of the
+method, the task, the image, the seed of the runs and the repeat. Must not import torch or pandas.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasdip_bench.errors import ConfigError
+from nasdip_bench.ranks.bootstrap import expanded_level, percentile_interval
+
+from ..simulation.recorded_runs import RecordedRuns
+from ..simulation.simulator import Simulator
+from ..statistics.tau_frame import Resampling
+from .methods import Method, run_search
+
+_DEFAULT_TRAININGS = 50
+_ROUNDING = 1e-9  # dB; equal means differ by less
+
+
+def search_budget(runs: Sequence[RecordedRuns], budget_seconds: float | None) -> float:
+    """Simulated seconds of one search.
+
+    Args:
+        runs: runs of the images to search on.
+        budget_seconds: as requested; None for 50 trainings of mean cost to the stop, or half of the
+            space if that is less.
+
+    Raises:
+        ConfigError: not a number above 0, or too short for any training to the stop.
+    """
+    if budget_seconds is None:
+        means = [float(r.prices.per_iteration.mean()) * r.stop + r.prices.overhead for r in runs]
+        fewest = min(len(r.space) for r in runs)
+        return float(np.mean(means)) * min(_DEFAULT_TRAININGS, max(1, fewest // 2))
+    budget = Simulator(runs[0], budget_seconds).budget_seconds
+    least = min(float(r.prices.per_iteration.min()) * r.stop + r.prices.overhead for r in runs)
+    if budget < least:
+        raise ConfigError(
+            f"budget_seconds {budget_seconds:g} is too short to train any architecture to the "
+            f"stop, which takes {least:.3g} s at least"
+        )
+    return budget
+
+
+def repeats_of(method: Method, repeats: int) -> int:
+    """How often a method searches on an image and seed: once if it is deterministic."""
+    return 1 if method.deterministic else repeats
+
+
+def each_search(
+    runs: Sequence[Mapping[str, RecordedRuns]],
+    name: str,
+    method: Method,
+    budget: float,
+    repeats: int,
+    rng: int,
+) -> Iterator[tuple[tuple[int, int, int], Simulator]]:
+    """Run all searches of a method.
+
+    Args:
+        runs: for each seed, the runs by image.
+        name: the name of the method, which keys its draws.
+        method: what to run.
+        budget: simulated seconds of one search.
+        repeats: searches on each image and seed, if the method is not deterministic.
+        rng: seed of the searches.
+
+    Yields:
+        (image, seed, repeat) by position, and the simulator after the search.
+    """
+    for s, by_image in enumerate(runs):
+        for i, (image, on) in enumerate(by_image.items()):
+            for repeat in range(repeats_of(method, repeats)):
+                sim = Simulator(on, budget, method.track)
+                key = ("search", name, on.task, image, on.seed, repeat)
+                run_search(sim, method, keyed_generator(rng, *key))
+                yield (i, s, repeat), sim
+
+
+def keyed_generator(seed: int, *key: str | int) -> np.random.Generator:
+    """An independent random stream for every seed and key."""
+    words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in key]
+    return np.random.default_rng([seed, *words])
+
+
+class Resamples:
+    """One set of resampled images, and resampled searches on each of them.
+
+    Args:
+        images: number of images.
+        resampling: settings of the intervals.
+    """
+
+    def __init__(self, images: int, resampling: Resampling) -> None:
+        self._resampling = resampling
+        self._rng = np.random.default_rng(resampling.rng)
+        self._drawn = self._rng.integers(images, size=(resampling.resamples, images))
+
+    def means(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(draw, image, ...) means over seeds and resampled repeats of (image, seed, repeat, ...)
+        values; each call draws anew.
+        """
+        seeds, repeats = values.shape[1:3]
+        weights = self._rng.multinomial(
+            repeats, np.full(repeats, 1 / repeats), size=self._resampling.resamples
+        )
+        return np.asarray(np.einsum("dr,isr...->di...", weights / repeats, values) / seeds)
+
+    def interval(self, means: NDArray[np.float64], places: list[int]) -> tuple[float, float]:
+        """Interval for one image, or for the mean over resampled images; NaN if nothing varies.
+
+        Args:
+            means: (draw, image), from `means`.
+            places: positions of the images, one or all.
+        """
+        level = self._resampling.level
+        if len(places) == 1:
+            draws = means[:, places[0]]
+        else:
+            draws = np.take_along_axis(means, self._drawn, axis=1).mean(axis=1)
+            level = expanded_level(level, len(places))
+        if not len(draws) or not np.ptp(draws) >= _ROUNDING:  # or NaN
+            return float("nan"), float("nan")
+        return percentile_interval(draws, level)
