@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..exhibits.forms import markdown_table, plain
 from ..paper.printed import reasons_to_differ
-from ..statistics.kendall import coverage
+from ..statistics.coverage import coverage
 from .catalogue import BEYOND, PAPER, PaperOptions
 from .made import Made, PaperResult
 

@@ -28,7 +28,7 @@ from ..exhibits.drawing import (
 from ..exhibits.exhibit import Exhibit
 from ..exhibits.forms import csv_text
 from ..reading.arrays.targets import PAPER_TARGET
-from ..statistics.kendall import kendall
+from ..statistics.agreement.scores import kendall
 from .printed import paper_values
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Table1(Exhibit):
     Attributes:
         frame: images × (proxy, reference, source), float64; source is "ours" or "paper". The
             paper's scores first, in its order, then the others. ``attrs`` as in
-            `nasdip_bench.api.statistics.kendall.kendall`.
+            `kendall`.
         statuses: status of each image in images.parquet.
         shown: (proxy, reference) of the columns in every format.
     """

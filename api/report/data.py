@@ -20,7 +20,8 @@ from nasdip_bench.proxies import NO_REFERENCE
 from ..exhibits.captions import shortfall
 from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.costs import costs
-from ..statistics.kendall import coverage, kendall, with_runs
+from ..statistics.agreement.scores import kendall
+from ..statistics.coverage import coverage, with_runs
 from ..statistics.overlaps import overlap
 from .verdicts import verdicts
 
