@@ -25,15 +25,13 @@ Data dictionary. The axis order is the same everywhere; the comments give the ax
     distances(...)   Distances    # task, fidelity -> how far restorations are from each other
     top_k(...)       Ranked, ...  # task, image or all -> the best within limits; find_best: one
     regret(...)      float        # architecture, task, image or all -> distance to the best
-    statistics(...)  Statistics   # task, image or all -> distribution over architectures
     kendall(...)     DataFrame    # image -> (proxy, reference) -> tau-b over architectures, -1..1
-    kendall_intervals(...)        # the same with pairs, ties and bootstrap intervals
+    kendall_intervals(...)        # the same with pairs, ties and intervals
     correlate(...)   DataFrame    # your values -> image -> tau-b or rho, interval, n
     seed_agreement, fidelity_agreement   # tau-b between seeds (the noise ceiling), fidelities
     noise(...)       DataFrame    # (between, measured) -> tau-b between repeated measurements
     overlap(...)     DataFrame    # image -> image -> number of shared architectures, 0..k
-    overlap_table(...)            # the same, against chance and seed noise
-    proxy_table, selection_curve  # what choosing by a score is worth, against chance
+    selection_curve(...)          # (image, N) -> best of a score's first N, of N at random
     coverage()       DataFrame    # fidelity, task, image, seed -> expected, ok, diverged, ...
     to_frame(name)   DataFrame    # a table as on disk: runs, scores, corruptions, architectures,
                                   # images, stops, reruns; to_arrow: without pandas
@@ -105,7 +103,6 @@ from .search.methods import run_search as run_search
 from .simulation.paid import BudgetExhaustedError as BudgetExhaustedError
 from .simulation.prices import CostModel as CostModel
 from .statistics.agreement.noise_figure import noise_figure as noise_figure
-from .statistics.best import Statistics as Statistics
 from .statistics.early.figure import early_figure as early_figure
 from .statistics.gain_figure import gain_figure as gain_figure
 from .statistics.leaderboard.figure import (

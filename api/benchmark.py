@@ -16,15 +16,14 @@ from .search.leaderboard import search_leaderboard
 from .simulation.opening import open_simulator
 from .statistics.agreement.noise import noise
 from .statistics.agreement.replicates import fidelity_agreement, seed_agreement
-from .statistics.agreement.scores import correlate, kendall_intervals
-from .statistics.best import find_best, regret, statistics, top_k
+from .statistics.agreement.scores import correlate, kendall, kendall_intervals
+from .statistics.best import find_best, regret, top_k
 from .statistics.choosing.curve import selection_curve
-from .statistics.choosing.table import proxy_table
+from .statistics.coverage import coverage
 from .statistics.early.ranking import early_ranking
 from .statistics.image_gain import image_gain
-from .statistics.kendall import coverage, kendall
 from .statistics.leaderboard.scores import score_leaderboard
-from .statistics.overlaps import overlap, overlap_table
+from .statistics.overlaps import overlap
 from .statistics.predictors.table import predictor_table
 from .statistics.stopping.table import kept_point_agreement, stopping_table
 from .untrained import build
@@ -53,7 +52,6 @@ class NASDIPBench(ReleaseReader):
     top_k = top_k
     find_best = find_best
     regret = regret
-    statistics = statistics
     cost = architecture_cost_of
 
     # Rankings: how well they agree, and what choosing by a score is worth
@@ -63,12 +61,10 @@ class NASDIPBench(ReleaseReader):
     seed_agreement = seed_agreement
     fidelity_agreement = fidelity_agreement
     noise = noise
-    proxy_table = proxy_table
     score_leaderboard = score_leaderboard
     selection_curve = selection_curve
     predictor_table = predictor_table
     overlap = overlap
-    overlap_table = overlap_table
     image_gain = image_gain
     early_ranking = early_ranking
     coverage = coverage

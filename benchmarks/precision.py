@@ -21,7 +21,7 @@ from machine import describe
 from results import Results
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.ranks.correlation import kendall_tau_b
+from nasdip_bench.ranks.tau import tau_b
 
 TARGETS = ("best_psnr_smooth_db", "final_psnr_smooth_db")
 
@@ -68,9 +68,7 @@ def compare(releases: list[NASDIPBench], task: str) -> dict[str, Any]:
                 "mean_db": float(np.mean(values - base)),
                 "mean_error_db": float(np.std(values - base, ddof=1) / np.sqrt(base.size)),
                 "rms_db": float(np.sqrt(np.mean((values - base) ** 2))),
-                "tau": [
-                    kendall_tau_b(base[:, i], values[:, i]).value for i in range(base.shape[1])
-                ],
+                "tau": [tau_b(base[:, i], values[:, i]) for i in range(base.shape[1])],
             }
             for name, values in (("seed", seed), ("precision", other))
         }

@@ -24,9 +24,8 @@ from results import Results
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
-from nasdip_bench.ranks.bootstrap import stratified_tau
-from nasdip_bench.ranks.correlation import kendall_tau_b
 from nasdip_bench.ranks.noise import attainable_tau
+from nasdip_bench.ranks.tau import tau_b
 from nasdip_bench.space import encode_one_hot
 
 FOLDS = 10
@@ -199,8 +198,8 @@ def judge(
     values, error = sample.values, found - sample.values
     of_image = [
         (
-            kendall_tau_b(mine, known).value,
-            within(mine, known, sample.strata),
+            tau_b(mine, known),
+            tau_b(mine, known, sample.strata),
             1 - float(np.mean((mine - known) ** 2) / known.var()),
         )
         for mine, known in zip(found.T, values.T, strict=True)
@@ -222,13 +221,6 @@ def judge(
     return said
 
 
-def within(
-    found: NDArray[np.float64], known: NDArray[np.float64], strata: NDArray[np.intp]
-) -> float:
-    """Tau-b over the pairs of architectures with the same sampling."""
-    return stratified_tau(found, known, strata).value
-
-
 def noise(bench: NASDIPBench, task: str, target: str) -> dict[str, Any]:
     """How well one seed predicts another, over the architectures that have both.
 
@@ -239,8 +231,8 @@ def noise(bench: NASDIPBench, task: str, target: str) -> dict[str, Any]:
     there = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
     one, other, strata = first[there], second[there], bench.architecture_rows.samplings[there]
     pairs = [*zip(one.T, other.T, strict=True)]
-    tau = float(np.mean([kendall_tau_b(a, b).value for a, b in pairs]))
-    inside = float(np.mean([within(a, b, strata) for a, b in pairs]))
+    tau = float(np.mean([tau_b(a, b) for a, b in pairs]))
+    inside = float(np.mean([tau_b(a, b, strata) for a, b in pairs]))
     return {
         "n": int(there.sum()),
         "tau": tau,

@@ -82,8 +82,7 @@ Architecture = Annotated[
     str, typer.Argument(help="Row number, '172-0000011001001001100111101', or a model's name.")
 ]
 Within = Annotated[
-    str | None,
-    typer.Option(help="Compare only architectures with the same sampling, transform, ..."),
+    bool, typer.Option("--within", help="Compare only architectures with the same sampling.")
 ]
 Level = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
 Resamples = Annotated[int, typer.Option(help="Bootstrap resamples; 0 for no intervals.")]

@@ -39,51 +39,38 @@ from .options import (
     show_frame,
 )
 
-BETWEEN = ("scores", "seeds", "fidelities", "images")
+BETWEEN = ("scores", "seeds", "fidelities")
 
 
 def agreement_command(
     task: Task = "denoise",
     images: Images = "all",
     between: Annotated[
-        str, typer.Option(help="scores (with PSNR), seeds, fidelities, or images (top-k overlap).")
+        str, typer.Option(help="scores (with PSNR), seeds, or fidelities.")
     ] = "scores",
-    k: TopK = 10,
     target: Target = TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    within: Within = None,
+    within: Within = False,
     level: Level = 0.95,
-    resamples: Resamples = 1000,
     form: TextForm = "",
     out: Out = None,
     data: Data = None,
 ) -> None:
-    """Print how far rankings agree: tau with pairs, ties and interval; overlap against chance."""
+    """Print how far rankings agree: tau with pairs, ties and interval."""
     check_name("kind of agreement", between, BETWEEN)
-    bench, chosen = NASDIPBench(data), image_names(images)
+    bench = NASDIPBench(data)
     if between in ("seeds", "fidelities") and seed is not None:
         raise ConfigError(f"--seed {seed} does not go with --between {between}: all are compared")
     if between == "fidelities" and fidelity is not None:
         raise ConfigError(f"--fidelity {fidelity} does not go with --between fidelities")
-    if between == "images":
-        if within is not None:
-            raise ConfigError(f"--within {within} does not go with --between images: it is for tau")
-        if chosen is not None and len({*chosen}) < 2:
-            raise ConfigError(f"--between images compares images: --image {images} names fewer")
-        frame = bench.overlap_table(
-            task, k=k, target=target, fidelity=fidelity, seed=seed, images=chosen
-        )
+    how = dict[str, Any](images=image_names(images), target=target, within=within, level=level)
+    if between == "scores":
+        frame = bench.kendall_intervals(task, fidelity=fidelity, seed=seed, **how)
+    elif between == "seeds":
+        frame = bench.seed_agreement(task, fidelity=fidelity, **how)
     else:
-        how = dict[str, Any](images=chosen, within=within, level=level, resamples=resamples)
-        if between == "scores":
-            frame = bench.kendall_intervals(
-                task, target=target, fidelity=fidelity, seed=seed, **how
-            )
-        elif between == "seeds":
-            frame = bench.seed_agreement(task, target=target, fidelity=fidelity, **how)
-        else:
-            frame = bench.fidelity_agreement(task, target=target, **how)
+        frame = bench.fidelity_agreement(task, **how)
     show_frame(frame, form, out)
 
 
@@ -138,7 +125,7 @@ def early_command(
     images: Images = "all",
     targets: Targets = "all",
     fidelity: FidelityName = None,
-    within: Within = None,
+    within: Within = False,
     level: Level = 0.95,
     form: Form = "",
     out: Picture = None,
@@ -171,13 +158,12 @@ def noise_command(
     targets: Targets = "all",
     fidelity: FidelityName = None,
     level: Level = 0.95,
-    resamples: Resamples = 1000,
     form: Form = "",
     out: Picture = None,
     data: Data = None,
 ) -> None:
     """Print or draw how far repeated rankings agree: scores, seeds, reruns."""
-    how = {"targets": measured(targets), "level": level, "resamples": resamples}
+    how = {"targets": measured(targets), "level": level}
     show_figure(noise_figure, data, task, images, fidelity, form, out, **how)
 
 
@@ -193,13 +179,12 @@ def score_leaderboard_command(
         typer.Option(help="Show by how much each leads an entry, such as 'sampling mean'."),
     ] = None,
     level: Level = 0.95,
-    resamples: Resamples = 1000,
     form: Form = "",
     out: Picture = None,
     data: Data = None,
 ) -> None:
     """Print or draw all scores against trivial predictors, best tau first."""
-    how = {"k": k, "target": target, "seed": seed, "level": level, "resamples": resamples}
+    how = {"k": k, "target": target, "seed": seed, "level": level}
     if against is not None:
         how["against"] = against
     show_figure(score_leaderboard_figure, data, task, images, fidelity, form, out, **how)

@@ -75,7 +75,7 @@ def setting(bench: ReleaseReader, facts: Mapping[str, Any]) -> str:
     """The target and the `setup`, as text.
 
     Args:
-        facts: ``attrs`` of a frame of `nasdip_bench.api.statistics.kendall`.
+        facts: ``attrs`` of a frame of `nasdip_bench.api.statistics`.
     """
     oracle = facts["target"].startswith("best_")
     said = f"Target {facts['target']}{' (an oracle: it needs the ground truth)' if oracle else ''}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nasdip_bench.space import paper_architectures
 
 from ..exhibits.forms import markdown_table, plain
-from ..statistics.kendall import coverage
+from ..statistics.coverage import coverage
 from .catalogue import BEYOND, PAPER, PaperOptions
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasdip_bench.ranks.correlation import Correlation, kendall_tau_b
+from nasdip_bench.ranks.tau import tau_b
 
 from ..exhibits.captions import (
     image_marks,
@@ -77,9 +77,9 @@ class ScatterFigure(CohortFigure):
 
     codes: tuple[str, ...]
 
-    def correlation(self, image: int) -> Correlation:
+    def correlation(self, image: int) -> float:
         """Tau-b of the image at a position, over the points shown."""
-        return kendall_tau_b(self.runs.values[:, image], self.runs.scores[:, image])
+        return tau_b(self.runs.values[:, image], self.runs.scores[:, image])
 
     def heads(self) -> list[list[str]]:
         """Names of the columns."""
@@ -90,7 +90,7 @@ class ScatterFigure(CohortFigure):
         """One row per image."""
         rows = []
         for position, name in enumerate(self.runs.images):
-            tau = self.correlation(position).value
+            tau = self.correlation(position)
             scores = self.runs.scores[:, position]
             finite = scores[np.isfinite(scores)]
             ends = [f"{v:.4g}" for v in (finite.min(), finite.max())] if len(finite) else ["--"] * 2
@@ -120,7 +120,7 @@ class ScatterFigure(CohortFigure):
 
         drawing, panels = small_multiples(len(self.runs.images), "score", self.target_label)
         for place, axes in enumerate(panels):
-            value = self.correlation(place).value
+            value = self.correlation(place)
             tau = "" if math.isnan(value) else f", tau {value:+.2f}"
             axes.set_title(f"{self.label(self.runs.images[place])}{tau}", fontsize=TEXT)
             scores, values = self.runs.scores[:, place], self.runs.values[:, place]

@@ -18,7 +18,7 @@ from ..exhibits import captions
 from ..exhibits.exhibit import Exhibit
 from ..exhibits.forms import csv_text
 from ..reading.arrays.targets import PAPER_TARGET
-from ..statistics.kendall import kendall
+from ..statistics.agreement.scores import kendall
 from .printed import paper_values
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Table1(Exhibit):
     """Kendall's tau-b between a target and training-free scores.
 
     Attributes:
-        frame: as `nasdip_bench.api.statistics.kendall.kendall` returns it.
+        frame: as `kendall` returns it.
         paper: the paper's tau by (image, proxy, reference), where it applies.
         statuses: status of each image in images.parquet.
         shown: (proxy, reference) of the columns in every format.

@@ -19,7 +19,7 @@ from nasdip_bench.proxies import NO_REFERENCE
 from ..exhibits.captions import shortfall
 from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.costs import costs
-from ..statistics.kendall import coverage, with_runs
+from ..statistics.coverage import coverage, with_runs
 
 if TYPE_CHECKING:
     from ..reading.arrays.block import Block

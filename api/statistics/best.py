@@ -1,4 +1,4 @@
-"""The best architectures, regret against them, and the distribution of values.
+"""The best architectures, and regret against them.
 
 Must not import torch, pandas or SciPy.
 """
@@ -7,60 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import MissingRunError, check_whole
-from nasdip_bench.ranks.correlation import top_k as best_positions
+from nasdip_bench.ranks.top import top_k as best_positions
 
 from ..reading.costs import Limits, costs
-from ..reading.records.showing import displayed
 from ..reading.run_set import RunSet, images_with_runs
 from .ranking import Ranked, Ranking
 
 if TYPE_CHECKING:
     from ..reading.architectures import ArchitectureLike
     from ..reading.reader import ReleaseReader
-
-
-@displayed
-class Statistics(NamedTuple):
-    """Distribution of a target over the architectures.
-
-    Attributes:
-        target: column of runs.parquet.
-        task: name.
-        images: name, several for the mean over them, or None for the mean over all of the release.
-        fidelity: its name.
-        seeds: the seeds that each value is averaged over.
-        n: architectures with a value, that is an ok run of every seed on every chosen image.
-        diverged: architectures without a value and with a diverged run.
-        failed: architectures without a value, with a failed run and no diverged one.
-        missing: the other architectures of the release.
-        mean: mean of the values.
-        std: their standard deviation (n - 1); NaN for fewer than two.
-        minimum: the lowest value; NaN if there are none.
-        quartiles: 25, 50 and 75 %, linearly interpolated.
-        maximum: the highest value.
-    """
-
-    target: str
-    task: str
-    images: str | tuple[str, ...] | None
-    fidelity: str
-    seeds: tuple[int, ...]
-    n: int
-    diverged: int
-    failed: int
-    missing: int
-    mean: float
-    std: float
-    minimum: float
-    quartiles: tuple[float, float, float]
-    maximum: float
 
 
 def top_k(
@@ -206,57 +167,6 @@ def regret(
     if math.isnan(values[arch_id]):
         return math.nan
     return float(np.nanmax(values) - values[arch_id])
-
-
-def statistics(
-    bench: ReleaseReader,
-    task: str,
-    *,
-    target: str | None = None,
-    images: str | Sequence[str] | None = None,
-    fidelity: str | None = None,
-    seed: int | None = None,
-) -> Statistics:
-    """Distribution of a target over the architectures; arguments as in `top_k`.
-
-    Raises:
-        UnknownNameError: an unknown image, task, target, fidelity or seed.
-        MissingRunError: the release has no run of the task at the fidelity.
-
-    Example:
-        >>> found = NASDIPBench("data/").statistics("denoise", images="lena")
-        >>> found.minimum <= found.mean <= found.maximum
-        True
-    """
-    runs = RunSet.of(
-        bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
-    )
-    block, positions, seeds = runs.block, runs.images, runs.seeds
-    values = _values(runs)
-    having = np.isfinite(values)
-    statuses = np.stack([block.statuses(one)[:, list(positions)] for one in seeds])
-    by_status = {name: (statuses == code).any(axis=(0, 2)) for code, name in enumerate(STATUSES)}
-    diverged = ~having & by_status["diverged"]
-    failed = ~having & ~diverged & by_status["failed"]
-    found = values[having]
-    quantiles = np.quantile(found, (0, 0.25, 0.5, 0.75, 1)) if len(found) else np.full(5, np.nan)
-    minimum, low, middle, high, maximum = quantiles.tolist()
-    return Statistics(
-        runs.target,
-        block.task,
-        _named(images),
-        block.fidelity,
-        seeds,
-        len(found),
-        int(diverged.sum()),
-        int(failed.sum()),
-        len(values) - len(found) - int(diverged.sum()) - int(failed.sum()),
-        float(found.mean()) if len(found) else math.nan,
-        float(found.std(ddof=1)) if len(found) > 1 else math.nan,
-        minimum,
-        (low, middle, high),
-        maximum,
-    )
 
 
 def _named(images: str | Sequence[str] | None) -> str | tuple[str, ...] | None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.bootstrap import percentile_interval
-from nasdip_bench.ranks.jackknife import jackknife_interval, unit_signs
+from nasdip_bench.ranks.tau import estimate, signs_of, taus
 
 from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.run_set import RunSet
@@ -138,20 +138,19 @@ def _gains(values: NDArray[np.float64], resampling: Resampling) -> list[dict[str
 
 def _gaps(values: NDArray[np.float64], level: float) -> list[dict[str, float]]:
     """The gap of taus of each image, and its mean; arguments as in `_judged`."""
-    architectures, images, seeds = values.shape
-    signs = unit_signs(np.moveaxis(values, 0, -1))  # (image, seed, architecture, architecture)
-    # (image, architecture) shares of tau with the image itself, and of the sum over all images.
-    own, everyone = np.zeros((2, images, architectures))
-    pairs = [*itertools.permutations(range(seeds), 2)]
-    for a, b in pairs:
-        own += np.einsum("xij,xij->xi", signs[:, a], signs[:, b]) / len(pairs)
-        everyone += np.einsum("xij,ij->xi", signs[:, a], signs[:, b].sum(axis=0)) / len(pairs)
-    others = (everyone - own) / (images - 1)
+    images = values.shape[1]
+    pairs = [*itertools.permutations(np.moveaxis(values, 0, -1).swapaxes(0, 1), 2)]
+    # (image, image, 1 + architecture): tau between runs of different seeds, and its influences.
+    between = sum(
+        taus(signs_of(one[:, None]), signs_of(other)).expansion for one, other in pairs
+    ) / len(pairs)
+    own = between[range(images), range(images)]
+    others = (between.sum(axis=1) - own) / (images - 1)
     found = []
     for mine, theirs in zip([*own, own.mean(axis=0)], [*others, others.mean(axis=0)], strict=True):
-        gap, low, high = jackknife_interval(mine - theirs, level, most=2.0)
-        taus = {"tau_own": float(mine.sum()), "tau_others": float(theirs.sum())}
-        found.append(taus | {"tau_gap": gap, "tau_gap_low": low, "tau_gap_high": high})
+        gap, low, high = estimate(mine - theirs, level, most=2.0)
+        of_both = {"tau_own": float(mine[0]), "tau_others": float(theirs[0])}
+        found.append(of_both | {"tau_gap": gap, "tau_gap_low": low, "tau_gap_high": high})
     return found
 
 

@@ -1,9 +1,7 @@
-"""How many of their best architectures images share, against chance and seed noise."""
+"""How many of their best architectures images share."""
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,8 +10,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError, check_whole
-from nasdip_bench.ranks.chance import chance_overlap, overlap_p_value
-from nasdip_bench.ranks.correlation import overlap_matrix
+from nasdip_bench.ranks.top import overlap_matrix
 
 from ..reading.arrays.block import Block
 from ..reading.run_set import RunSet, images_with_runs
@@ -89,111 +86,6 @@ def overlap(
         "diverged": diverged,
     }
     return frame
-
-
-def overlap_table(
-    bench: ReleaseReader,
-    task: str,
-    *,
-    k: int = 10,
-    target: str | None = None,
-    images: str | Sequence[str] | None = None,
-    fidelity: str | None = None,
-    seed: int | None = None,
-) -> pd.DataFrame:
-    """Does the image decide which architectures are best? Overlap, chance and seed noise.
-
-    Two images share few of their k best either because the best depends on the image or because
-    one run is a noisy measurement. The table compares three counts: by chance, between two images,
-    and of one image with itself between two seeds. Compare the last two in the columns that end in
-    ``_across_seeds``: there each count is between runs of different seeds, over the same
-    architectures (those with runs of both seeds on all images). The dependence on the image is
-    ``same_image_across_seeds`` - ``shared_across_seeds``.
-
-    Args:
-        task: name.
-        k: number of best architectures, as in `overlap`.
-        target: one of the columns of runs.parquet where higher is better.
-        fidelity: None for the release's default for the task.
-        seed: seed of the first columns; None for each default seed.
-        images: as in `overlap`.
-
-    Returns:
-        One row per pair of images, indexed by (image_a, image_b): ``shared``, as in `overlap`;
-        ``n``, the architectures chosen from, minimum over seeds; ``expected`` and ``chance_std``,
-        mean and standard deviation of the count for two random choices (hypergeometric), averaged
-        over seeds; ``p_value``, the probability that random choices share at least that many,
-        maximum over seeds; ``n_across_seeds``, ``expected_across_seeds``;
-        ``shared_across_seeds``, mean over the ordered pairs of all seeds;
-        ``same_image_across_seeds``, mean over both images. Without a second seed, or with fewer
-        than k architectures that have both, the last four are NaN (0 for ``n``). In
-        ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``, ``k``, ``all_seeds``.
-
-    Raises:
-        ConfigError: k is out of range, or no architecture has a run on all the images.
-        UnknownNameError: an unknown task, target, fidelity, seed or image.
-        MissingRunError: the release has no run of the task at the fidelity.
-
-    Example:
-        >>> len(NASDIPBench("data/").overlap_table("denoise", k=10))  # pairs of images
-        45
-    """
-    import pandas as pd
-
-    runs = RunSet.of(
-        bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
-    )
-    names, same = runs.image_names, {"target": runs.target, "fidelity": runs.fidelity}
-    by_seed = [overlap(bench, task, k=k, images=names, seed=one, **same) for one in runs.seeds]
-    across, n_across, expected_across = _across_seeds(runs, k)
-    rows = {}
-    for a, b in itertools.combinations(range(len(names)), 2):
-        counts = [int(frame.iat[a, b]) for frame in by_seed]
-        sizes = [frame.attrs["n"] for frame in by_seed]
-        expected, spread = np.mean([chance_overlap(n, k) for n in sizes], axis=0).tolist()
-        rows[names[a], names[b]] = {
-            "shared": float(np.mean(counts)),
-            "n": min(sizes),
-            "expected": expected,
-            "chance_std": spread,
-            "p_value": max(
-                overlap_p_value(count, n, k) for count, n in zip(counts, sizes, strict=True)
-            ),
-            "n_across_seeds": n_across,
-            "expected_across_seeds": expected_across,
-            "shared_across_seeds": float(across[a, b]),
-            "same_image_across_seeds": float((across[a, a] + across[b, b]) / 2),
-        }
-    frame = pd.DataFrame(
-        list(rows.values()),
-        index=pd.MultiIndex.from_tuples(list(rows), names=["image_a", "image_b"]),
-    )
-    frame.attrs = runs.facts() | {"k": int(k), "all_seeds": list(runs.block.seeds)}
-    return frame
-
-
-def _across_seeds(runs: RunSet, k: int) -> tuple[NDArray[np.float64], int, float]:
-    """What is shared among the k best between all seeds.
-
-    Returns:
-        (image, image) symmetric, mean count over the ordered pairs of seeds, an image with itself
-        on the diagonal; NaN if no pair of seeds has enough architectures. Then the architectures
-        that both seeds have on all images, minimum over pairs, or 0; and k²/n, mean over pairs.
-    """
-    block, chosen = runs.block, list(runs.images)
-    count, counts, sizes = len(chosen), [], []
-    for s, t in itertools.combinations(block.seeds, 2):
-        both = _everywhere(block, s, chosen) & _everywhere(block, t, chosen)
-        rows = np.concatenate([runs.matrix(one)[both][:, chosen].T for one in (s, t)])
-        if np.isfinite(rows).sum(axis=1).min(initial=len(both)) < k:
-            continue
-        corner = overlap_matrix(rows, k)[:count, count:]
-        counts.append((corner + corner.T) / 2)  # (a at s, b at t) and (a at t, b at s)
-        sizes.append(int(both.sum()))
-    if not counts:
-        return np.full((count, count), math.nan), 0, math.nan
-    expected = float(np.mean([k * k / n for n in sizes]))
-    return np.mean(counts, axis=0), min(sizes), expected
 
 
 def _everywhere(block: Block, seed: int, images: Sequence[int]) -> NDArray[np.bool_]:

@@ -1,31 +1,24 @@
-"""A rank correlation by image and in the mean, with pairs, ties and a bootstrap interval.
+"""Kendall's tau-b by image and in the mean, with pairs, ties and an interval over architectures.
 
-Architectures are resampled once for all images and seeds of a frame. So the interval of a mean over
-images accounts for the images sharing architectures.
+Images and seeds share their architectures: the interval of a mean is made of the mean influence of
+each architecture (`nasdip_bench.ranks.tau`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import check_whole
-from nasdip_bench.ranks.bootstrap import (
-    bootstrap_rho,
-    bootstrap_tau,
-    check_level,
-    draw_resamples,
-    percentile_interval,
-    stratified_tau,
-    tied_pairs,
-)
-from nasdip_bench.ranks.correlation import Correlation, kendall_tau_b, spearman_rho
+from nasdip_bench.errors import ConfigError, check_whole
+from nasdip_bench.ranks.bootstrap import check_level
+from nasdip_bench.ranks.tau import NO_ESTIMATE, estimate, signs_of, taus
 
+from ..reading.run_set import RunSet
 from .own_values import Matrix
 
 if TYPE_CHECKING:
@@ -37,21 +30,9 @@ MEAN = "(mean)"
 """The image of rows that are means over images."""
 
 FEWEST = 5
-"""Architectures that an interval needs; fewer give only a handful of resamples."""
+"""Architectures that an interval needs."""
 
-
-class _Method(NamedTuple):
-    """A rank correlation: its symbol, its value for two samples, and its value per resample."""
-
-    symbol: str
-    point: Callable[..., Correlation]
-    bootstrap: Callable[..., NDArray[np.float64]]
-
-
-METHODS = {
-    "kendall": _Method("tau", kendall_tau_b, bootstrap_tau),
-    "spearman": _Method("rho", spearman_rho, bootstrap_rho),
-}
+COUNTS = ("n", "pairs", "tied_x", "tied_y")
 
 
 @dataclass(frozen=True)
@@ -77,132 +58,110 @@ class Resampling:
         check_whole("rng", self.rng, 0)
 
 
-def tau_frame(
-    bench: ReleaseReader,
-    pairs: Sequence[tuple[Matrix, Matrix]],
-    resampling: Resampling,
+def strata_of(bench: ReleaseReader, within: bool) -> NDArray[np.intp] | None:
+    """(architecture,) code of the sampling and its order with the transform; None unless within.
+
+    Raises:
+        ConfigError: within is neither True nor False.
+    """
+    if not isinstance(within, bool):
+        raise ConfigError(
+            f"within {within!r} must be True, to compare only architectures with the same sampling "
+            f"and order of sampling and transform, or False"
+        )
+    return bench.architecture_rows.samplings if within else None
+
+
+def tau_frames(
+    runs: RunSet,
+    pairs: Sequence[tuple[Matrix, NDArray[np.float64]]],
     names: Sequence[str],
-    images: Sequence[int] | None = None,
-    method: _Method = METHODS["kendall"],
+    level: float,
+    strata: NDArray[np.intp] | None = None,
     *,
-    kinds: NDArray[np.intp] | None = None,
-) -> pd.DataFrame:
-    """The mean tau over pairs of matrices, by image and averaged over images.
+    called: str | None = None,
+) -> list[pd.DataFrame]:
+    """For each column, the mean tau over pairs, by image and averaged over images.
 
     Below `FEWEST` architectures there is no interval.
 
     Args:
-        pairs: (architecture, image) matrices to correlate, usually one pair per seed.
-        resampling: settings of the intervals.
-        names: names of the first and second matrix of a pair, for reasons.
-        images: by position; None for all.
-        method: tau or rho.
-        kinds: (architecture,), tau only: count only pairs of architectures of the same kind.
+        runs: whose images are shown.
+        pairs: (architecture, image) and (architecture, image, column) numbers to correlate,
+            usually one pair per seed.
+        names: of the columns, for reasons.
+        level: confidence level of the intervals.
+        strata: (architecture,) codes; only pairs of architectures with the same code count.
+        called: name of the first numbers, for reasons; None for the target.
     """
     import pandas as pd
 
-    shown = range(len(bench.images)) if images is None else images
-    pairs = [(a[:, list(shown)], b[:, list(shown)]) for a, b in pairs]
-    having = np.zeros(len(bench), np.bool_)
-    for a, b in pairs:
-        having |= (np.isfinite(a) & np.isfinite(b)).any(axis=1)
-    chosen = [(a[having], b[having]) for a, b in pairs]
-    strata = [] if kinds is None else [kinds[having]]
-    point = method.point if kinds is None else stratified_tau
-    draws = None
-    if resampling.resamples:
-        draws = draw_resamples(int(having.sum()), resampling.resamples, resampling.rng)
-    rows, samples, by_pair = {}, [], []
-    for position, image in enumerate(bench.images[one] for one in shown):
-        columns = [(a[:, position], b[:, position]) for a, b in chosen]
-        found = [point(x, y, *strata) for x, y in columns]
-        taus = np.array([one.value for one in found])
-        drawn = np.full(1, math.nan)
-        enough = all(one.n >= FEWEST for one in found)
-        if draws is not None and enough and np.isfinite(taus).all():
-            drawn = np.mean([method.bootstrap(x, y, draws, *strata) for x, y in columns], axis=0)
-        samples.append(drawn)
-        by_pair.append(taus)
-        rows[image] = _row(taus, drawn, resampling.level) | _basis(columns, found, names, *strata)
-    if rows:
-        rows[MEAN] = _row(
-            np.mean(by_pair, axis=0),
-            np.mean(samples, axis=0) if len({len(s) for s in samples}) == 1 else np.full(1, np.nan),
-            resampling.level,
-        ) | _basis_of_mean(rows, method.symbol)
-    columns_of = [*_row(np.zeros(1), np.zeros(1), 0.5), *_basis([], [], names)]
-    frame = pd.DataFrame(list(rows.values()), columns=columns_of)
-    frame.index = pd.Index(list(rows), name="image")
-    return frame
-
-
-def _row(taus: NDArray[np.float64], drawn: NDArray[np.float64], level: float) -> dict[str, Any]:
-    low, high = percentile_interval(drawn, level)
-    return {
-        "tau": float(np.mean(taus)) if len(taus) else math.nan,
-        "low": low,
-        "high": high,
-        "std": float(np.std(taus, ddof=1)) if len(taus) > 1 else math.nan,
-    }
-
-
-def _basis(
-    columns: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
-    found: Sequence[Correlation],
-    names: Sequence[str],
-    kinds: NDArray[np.intp] | None = None,
-) -> dict[str, Any]:
-    """The columns of a row other than its tau."""
-    n = min((one.n for one in found), default=0)
-    both = [np.isfinite(x) & np.isfinite(y) for x, y in columns]
-    # The architectures of each kind that have both numbers, by column.
-    compared = [
-        [there] if kinds is None else [there & (kinds == kind) for kind in np.unique(kinds)]
-        for there in both
+    check_level(level)
+    found = [
+        [taus(signs_of(x[:, at], strata), signs_of(y[:, at].T, strata)) for x, y in pairs]
+        for at in runs.images
     ]
-    tied_x, tied_y = (
-        max(
-            (
-                sum(tied_pairs(pair[side][mine]) for mine in groups)
-                for pair, groups in zip(columns, compared, strict=True)
-            ),
-            default=0,
-        )
-        for side in (0, 1)
-    )
-    pairs = min(
-        (sum(math.comb(int(mine.sum()), 2) for mine in groups) for groups in compared), default=0
-    )
-    reason = next((one.reason for one in found if one.reason), "")
-    if not reason and n < FEWEST:
-        reason = f"n = {n} is too few for an interval, {FEWEST} are needed"
-    return {
-        "n": n,
-        "pairs": pairs,
-        "tied_x": tied_x,
-        "tied_y": tied_y,
-        "reason": reason.replace("the first sample", names[0]).replace(
-            "the second sample", names[1]
-        ),
-    }
+    expansions = np.array([[one.expansion for one in of] for of in found])
+    counts = np.array([[[getattr(one, name) for name in COUNTS] for one in of] for of in found])
+    frames = []
+    for column, name in enumerate(names):
+        rows = {
+            image: _row(of, seen, level, _reason(of, seen, (called or runs.target, name), strata))
+            for image, of, seen in zip(
+                runs.image_names, expansions[:, :, column], counts[..., column], strict=True
+            )
+        }
+        of, seen = expansions[:, :, column].mean(axis=0), counts[..., column].reshape(-1, 4)
+        rows[MEAN] = _row(of, seen, level, _reason_of_mean(rows))
+        frame = pd.DataFrame(list(rows.values()))
+        frame.index = pd.Index(list(rows), name="image")
+        frames.append(frame)
+    return frames
 
 
-def _basis_of_mean(by_image: Mapping[str, Mapping[str, Any]], symbol: str) -> dict[str, Any]:
-    rows = list(by_image.values())
-    n = min(row["n"] for row in rows)
-    defined = [image for image, row in by_image.items() if not math.isnan(row["tau"])]
-    undefined = len(rows) - len(defined)
-    reason = next((row["reason"] for row in rows if row["reason"]), "")
-    if undefined:
-        reason = f"{symbol} is not defined for {undefined} of {len(rows)} images"
-        reason += f"; it is for {', '.join(defined)}" if defined else ""
+def _row(
+    expansions: NDArray[np.float64], counts: NDArray[np.int64], level: float, reason: str
+) -> dict[str, Any]:
+    """A row from the (pair, 1 + architecture) expansions of its taus and their `COUNTS`."""
+    of_pairs, n = expansions[:, 0], int(counts[:, 0].min())
+    found = estimate(expansions.mean(axis=0), level)
     return {
+        **(found if n >= FEWEST else NO_ESTIMATE._replace(tau=found.tau))._asdict(),
+        "std": float(np.std(of_pairs, ddof=1)) if len(of_pairs) > 1 else math.nan,
         "n": n,
-        "pairs": min(row["pairs"] for row in rows),
-        "tied_x": max(row["tied_x"] for row in rows),
-        "tied_y": max(row["tied_y"] for row in rows),
+        "pairs": int(counts[:, 1].min()),
+        "tied_x": int(counts[:, 2].max()),
+        "tied_y": int(counts[:, 3].max()),
         "reason": reason,
     }
+
+
+def _reason(
+    expansions: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    names: tuple[str, str],
+    strata: NDArray[np.intp] | None,
+) -> str:
+    """Why tau, or its interval, is NaN on an image, else ""; arguments as in `_row`."""
+    for undefined, (n, pairs, tied_x, _) in zip(np.isnan(expansions[:, 0]), counts, strict=True):
+        if undefined and n < 2:
+            return f"{n} pairs, 2 are needed"
+        if undefined and strata is not None:
+            return "no two of one kind differ in both samples"
+        if undefined:
+            return f"all values of {names[0 if tied_x == pairs else 1]} are equal"
+    n = counts[:, 0].min()
+    return "" if n >= FEWEST else f"n = {n} is too few for an interval, {FEWEST} are needed"
+
+
+def _reason_of_mean(by_image: Mapping[str, Mapping[str, Any]]) -> str:
+    defined = [image for image, row in by_image.items() if not math.isnan(row["tau"])]
+    if len(defined) == len(by_image):
+        return next((row["reason"] for row in by_image.values() if row["reason"]), "")
+    without = f"{len(by_image) - len(defined)} of {len(by_image)} images"
+    return f"tau is not defined for {without}" + (
+        f"; it is for {', '.join(defined)}" if defined else ""
+    )
 
 
 def stacked(frames: Mapping[tuple[str, str], pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:

@@ -1,7 +1,4 @@
-"""How good the first N of a ranking are, and how good N at random would be. Plain arrays.
-
-Expectations over all subsets of a size are exact, without sampling.
-"""
+"""How good the first N of a ranking are, and how good N at random would be. Plain arrays."""
 
 from __future__ import annotations
 
@@ -61,51 +58,6 @@ def expected_best(values: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
         shares = np.exp(weights - weights.max())
         expected[place] = (shares @ ordered) / shares.sum()
     return expected
-
-
-def chance_of_hit(n: int, best: int, sizes: ArrayLike) -> NDArray[np.float64]:
-    """The probability that a random subset of n holds at least one of the ``best`` best.
-
-    1 - C(n - best, N) / C(n, N).
-
-    Args:
-        n: how many there are to choose from.
-        best: how many count as the best, 1..n.
-        sizes: (s,) whole numbers from 1 to n.
-
-    Raises:
-        ConfigError: a number outside its range.
-    """
-    check_whole("best", best, 1, n)
-    wanted = _sizes(sizes, n)
-    return np.asarray(
-        [1 - math.comb(n - best, int(size)) / math.comb(n, int(size)) for size in wanted]
-    )
-
-
-def chance_overlap(n: int, k: int) -> tuple[float, float]:
-    """Mean and standard deviation of how many elements two random k-subsets of n share.
-
-    Hypergeometric: k²/n, and the root of (k²/n) (1 - k/n) (n - k)/(n - 1).
-
-    Raises:
-        ConfigError: k is outside 1..n.
-    """
-    check_whole("k", k, 1, n)
-    mean = k * k / n
-    variance = mean * (1 - k / n) * (n - k) / (n - 1) if n > 1 else 0.0
-    return mean, math.sqrt(variance)
-
-
-def overlap_p_value(shared: int, n: int, k: int) -> float:
-    """The probability that two random k-subsets of n share at least this many.
-
-    Raises:
-        ConfigError: k is outside 1..n.
-    """
-    chance_overlap(n, k)  # checks
-    total = math.comb(n, k)
-    return sum(math.comb(k, j) * math.comb(n - k, k - j) for j in range(shared, k + 1)) / total
 
 
 def _sizes(sizes: ArrayLike, n: int) -> NDArray[np.int64]:

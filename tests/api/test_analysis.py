@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.stats
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
@@ -49,6 +48,8 @@ def test_a_tau_says_what_it_was_computed_from(bench):
     )
     assert math.isnan(facts["std"]["psd_db_mse/corrupted"]["lena"])  # one seed has no spread
     json.dumps(facts)
+    flat = bench.kendall("denoise", target="loss", seed=0).attrs["reasons"]
+    assert flat["psd_db_mse/corrupted"]["lena"] == "all values of loss are equal"
 
 
 def test_frames_can_be_joined(bench):
@@ -65,26 +66,6 @@ def test_tau_is_one_seed_at_a_time(bench):
     assert mean.attrs["seeds"] == [0, 1]
     assert mean[key]["lena"] == pytest.approx(0)
     assert mean.attrs["std"]["psd_db_mse/corrupted"]["lena"] == pytest.approx(math.sqrt(2))
-
-
-@pytest.mark.parametrize("target", ["seconds", "final_psnr_db", "best_iteration", "loss"])
-def test_tau_of_any_target_equals_scipys(bench, target):
-    tau = bench.kendall("denoise", target=target, fidelity=HIGH, seed=0)
-    runs = bench.to_frame("runs").query("fidelity == 'r64' and seed == 0 and task == 'denoise'")
-    for image in bench.images:
-        values = runs[runs["image"] == image].sort_values("arch_id")[target]
-        expected = scipy.stats.kendalltau(values, np.arange(COUNT)).statistic
-        found = tau["psd_db_mse", "corrupted"][image]
-        assert found == pytest.approx(expected, nan_ok=True)
-        if target == "loss":
-            reason = tau.attrs["reasons"]["psd_db_mse/corrupted"][image]
-            assert reason == "all values of loss are equal"
-
-
-@pytest.mark.parametrize("target", ["arch_id", "status", "psnr", ["loss"]])
-def test_an_unknown_target_lists_the_allowed(bench, target):
-    with pytest.raises(UnknownNameError, match=r"unknown target .*seconds.*final_psnr_db"):
-        bench.kendall("denoise", target=target)
 
 
 def test_runs_that_are_not_ok_and_architectures_without_scores_are_left_out(flawed):
@@ -141,32 +122,40 @@ def test_overlap_ranks_the_diverged_last_and_leaves_out_what_has_no_result(flawe
         flawed.overlap("denoise", k=10)  # the diverged one would be among the best
 
 
-@pytest.mark.parametrize("k", [0, 13, -1, 2.5, True])
-def test_k_outside_the_release_is_refused(bench, k):
-    with pytest.raises(ConfigError, match=r"whole number from 1 to 12, the number of arch"):
-        bench.overlap("denoise", k=k)
-
-
 def test_k_of_an_incomplete_release_counts_the_common_architectures(flawed):
     with pytest.raises(ConfigError, match=r"k 11 must .* 1 to 10, .*with seed 0 on all 3 images"):
         flawed.overlap("denoise", k=11)
 
 
-@pytest.mark.parametrize("target", ["seconds", "psnr"])
-def test_a_ranking_needs_a_target_with_a_direction(bench, target):
-    with pytest.raises(UnknownNameError, match="unknown target of a ranking.*best_psnr_db"):
-        bench.overlap("denoise", k=3, target=target)
+MEASURED = ("kendall", "kendall_intervals")
+RANKED = ("overlap", "top_k", "find_best", "selection_curve", "score_leaderboard")
 
 
-@pytest.mark.parametrize("method", ["kendall", "overlap"])
-def test_unknown_tasks_fidelities_and_seeds_are_refused(bench, method):
+@pytest.mark.parametrize("method", [*MEASURED, *RANKED])
+def test_names_are_checked_alike(bench, method):
     call = getattr(bench, method)
-    with pytest.raises(UnknownNameError, match="unknown task"):
-        call("denoize")
-    with pytest.raises(UnknownNameError, match="unknown fidelity"):
-        call("denoise", fidelity="r1024")
-    with pytest.raises(UnknownNameError, match="unknown seed 5"):
-        call("denoise", seed=5)
+    for arguments, text in (
+        ({"task": "denois"}, "unknown task 'denois'. Did you mean 'denoise'"),
+        ({"images": ["lenna"]}, "unknown image 'lenna'. Did you mean 'lena'"),
+        ({"images": 3}, "unknown image 3"),
+        ({"target": "psnr"}, r"unknown target .*'psnr'.*best_psnr_db"),
+        ({"target": ["loss"]}, r"unknown target .*\['loss'\]"),
+        ({"target": "status"}, "unknown target .*'status'"),
+        ({"fidelity": "r65"}, "unknown fidelity 'r65'"),
+        ({"fidelity": HIGH, "seed": 7}, "unknown seed 7"),
+        *([({"target": "seconds"}, "target of a ranking 'seconds'")] if method in RANKED else []),
+    ):
+        with pytest.raises(UnknownNameError, match=text):
+            call(**{"task": "denoise"} | arguments)
+    with pytest.raises(ConfigError, match="no images are named; available: lena, chest, boat"):
+        call("denoise", images=[])
+
+
+@pytest.mark.parametrize("k", [0, 13, -1, 2.5, True, "3"])
+def test_k_is_checked_alike(bench, k):
+    for call in (bench.overlap, bench.top_k):
+        with pytest.raises(ConfigError, match=r"k .* must be a whole number from 1 to 12, the "):
+            call("denoise", k=k)
 
 
 def test_coverage_counts_every_cell(bench, flawed):

@@ -1,4 +1,4 @@
-"""Selections, statistics, costs, replicates and bulk curves of releases whose answers are known."""
+"""Selections, costs, replicates and bulk curves of releases whose answers are known."""
 
 from __future__ import annotations
 
@@ -109,29 +109,7 @@ def test_limits_hold(bench):
             bench.find_best("denoise", images="chest", fidelity=HIGH, max_seconds=wrong)
 
 
-@pytest.mark.parametrize("k", [0, -1, 1.0, True, "3", COUNT + 1])
-def test_k_is_checked(bench, k):
-    with pytest.raises(ConfigError, match=r"k .* must be a whole number from 1 to 12"):
-        bench.top_k("denoise", k=k, images="chest", fidelity=HIGH)
-
-
-@pytest.mark.parametrize("method", ["top_k", "find_best", "statistics"])
-def test_unknown_names_are_refused(bench, method):
-    ask = getattr(bench, method)
-    for arguments, text in (
-        ({"task": "denois"}, "unknown task 'denois'. Did you mean 'denoise'"),
-        ({"task": "denoise", "images": "lenna"}, "Did you mean 'lena'"),
-        ({"task": "denoise", "images": 3}, "unknown image 3"),
-        ({"task": "denoise", "target": "best"}, "unknown target of a ranking 'best'"),
-        ({"task": "denoise", "target": "iterations"}, "unknown target of a ranking"),
-        ({"task": "denoise", "fidelity": "r65"}, "unknown fidelity 'r65'"),
-        ({"task": "denoise", "fidelity": HIGH, "seed": 7}, "unknown seed 7"),
-    ):
-        with pytest.raises(UnknownNameError, match=text):
-            ask(**arguments)
-
-
-# Regret and statistics
+# Regret
 
 
 def test_regret_is_the_distance_to_the_best(bench):
@@ -147,27 +125,6 @@ def test_regret_is_the_distance_to_the_best(bench):
     assert regret == pytest.approx(mean.max() - mean[5])
     with pytest.raises(MissingRunError, match="no run of architecture .* on 'lena' .*r64c16i40"):
         bench.regret(2, "denoise", images="lena", fidelity=LOW)
-
-
-def test_statistics_are_those_of_the_values(bench):
-    found = bench.statistics("denoise", images="lena", target=BEST, fidelity=HIGH)
-    expected = values("denoise", "lena", (0, 1))[:10]
-    assert (found.n, found.diverged, found.failed, found.missing) == (10, 2, 0, 0)
-    assert found.mean == pytest.approx(expected.mean())
-    assert found.std == pytest.approx(expected.std(ddof=1))
-    assert (found.minimum, found.maximum) == pytest.approx((expected.min(), expected.max()))
-    assert found.quartiles == pytest.approx(tuple(np.quantile(expected, [0.25, 0.5, 0.75])))
-    assert (found.images, found.fidelity, found.seeds) == ("lena", HIGH, (0, 1))
-    whole = bench.statistics("denoise", fidelity=LOW)
-    assert (whole.n, whole.missing, whole.images) == (COUNT - 1, 1, None)
-
-
-def test_statistics_of_nothing_are_nan(tmp_path):
-    failed = {(LOW, "denoise", a, i, 0) for a in range(3) for i in IMAGES}
-    path = synthetic.small(tmp_path / "d", count=3, failed=failed)
-    found = NASDIPBench(path).statistics("denoise", images="lena")
-    assert (found.n, found.failed) == (0, 3)
-    assert all(map(math.isnan, (found.mean, found.std, found.minimum, *found.quartiles)))
 
 
 # Cost
@@ -389,18 +346,7 @@ def test_a_proxy_of_ones_own_is_correlated_like_those_of_the_release(bench):
         *(kendall.attrs["n"]["psd_db_mse/corrupted"][image] for image in IMAGES),
         COUNT - 1,
     ]
-    assert found.attrs == {
-        "task": "denoise",
-        "target": "stopped_psnr_smooth_db",
-        "fidelity": HIGH,
-        "seeds": [0, 1],
-        "level": 0.95,
-        "resamples": 1000,
-        "rng": 0,
-        "proxy": "own",
-        "method": "kendall",
-        "within": None,
-    }
+    assert found.attrs == bench.kendall_intervals("denoise", fidelity=HIGH).attrs | {"proxy": "own"}
     by_image = np.stack([own, -own, own], axis=1)
     signs = bench.correlate(by_image, "denoise", fidelity=HIGH)["tau"] / found["tau"]
     assert signs[list(IMAGES)].tolist() == [1, -1, 1]
@@ -445,7 +391,7 @@ def test_values_of_another_shape_are_refused(bench):
 def test_values_that_are_no_numbers_are_refused(bench, values, message):
     for ask in (
         lambda: bench.correlate(values, "denoise"),
-        lambda: bench.proxy_table("denoise", k=3, values={"mine": values}),
+        lambda: bench.score_leaderboard("denoise", values={"mine": values}),
     ):
         with pytest.raises(ConfigError, match=message):
             ask()
@@ -454,4 +400,4 @@ def test_values_that_are_no_numbers_are_refused(bench, values, message):
 @pytest.mark.parametrize("values", [{0: 1.0, 1: 2.0}, [1.0] * COUNT])
 def test_values_of_a_table_have_names(bench, values):
     with pytest.raises(ConfigError, match=r"by name, as values=\{'mine': numbers\}"):
-        bench.proxy_table("denoise", k=3, values=values)
+        bench.score_leaderboard("denoise", values=values)

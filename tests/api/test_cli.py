@@ -200,14 +200,6 @@ def test_a_folder_without_a_dataset_is_one_line_and_status_2(run, tmp_path, comm
         (("agreement", "--between", "moons"), "kind of agreement 'moons'"),
         (("agreement", "--between", "seeds", "--seed", "0"), "does not go with"),
         (("agreement", "--between", "fidelities", "--fidelity", "r64"), "does not go with"),
-        (
-            ("agreement", "--between", "images", "--within", "sampling"),
-            "--within sampling does not go with --between images: it is for tau",
-        ),
-        (
-            ("agreement", "--between", "images", "--image", "lena"),
-            "--between images compares images: --image lena names fewer",
-        ),
         (("agreement", "--level", "95"), "confidence level 95"),
         (("predictors", "--sizes", "few"), "--sizes 'few' is not a list of numbers"),
         (("stopping", "--out=a.gif"), "cannot tell the form"),

@@ -68,7 +68,7 @@ def kendall_with_mean(bench, **options) -> pd.DataFrame:
     return frame
 
 
-WITHIN = {"within": "sampling", "images": ["lena"], "resamples": 5}
+WITHIN = {"within": True, "images": ["lena"]}
 FRAMES = {
     "kendall": kendall_with_mean,
     "kendall --images lena,boat": lambda b: kendall_with_mean(b, images=["lena", "boat"]),
@@ -79,23 +79,15 @@ FRAMES = {
     "curve 0 --image lena --observables": (
         lambda b: b.observables(0, "lena", "denoise").to_frame()
     ),
-    "agreement --resamples 5": lambda b: b.kendall_intervals("denoise", resamples=5),
-    "agreement --within sampling --images lena --resamples 5": (
-        lambda b: b.kendall_intervals("denoise", **WITHIN)
-    ),
-    "agreement --between seeds --resamples 5": lambda b: b.seed_agreement("denoise", resamples=5),
-    "agreement --between seeds --within sampling --images lena --resamples 5": (
+    "agreement": lambda b: b.kendall_intervals("denoise"),
+    "agreement --within --images lena": lambda b: b.kendall_intervals("denoise", **WITHIN),
+    "agreement --between seeds --level 0.5": lambda b: b.seed_agreement("denoise", level=0.5),
+    "agreement --between seeds --within --images lena": (
         lambda b: b.seed_agreement("denoise", **WITHIN)
     ),
-    "agreement --between fidelities --resamples 5": (
-        lambda b: b.fidelity_agreement("denoise", resamples=5)
-    ),
-    "agreement --between fidelities --within sampling --images lena --resamples 5": (
+    "agreement --between fidelities": lambda b: b.fidelity_agreement("denoise"),
+    "agreement --between fidelities --within --images lena": (
         lambda b: b.fidelity_agreement("denoise", **WITHIN)
-    ),
-    "agreement --between images -k 4": lambda b: b.overlap_table("denoise", k=4),
-    "agreement --between images -k 3 --images lena,boat": (
-        lambda b: b.overlap_table("denoise", k=3, images=["lena", "boat"])
     ),
 }
 EXHIBITS = {
@@ -104,16 +96,14 @@ EXHIBITS = {
     "gain --targets last_psnr_smooth_db --resamples 5": (
         lambda b: gain_figure(b, "denoise", targets=["last_psnr_smooth_db"], resamples=5)
     ),
-    "noise --resamples 5": lambda b: noise_figure(b, "denoise", resamples=5),
+    "noise --level 0.5": lambda b: noise_figure(b, "denoise", level=0.5),
     "predictors --task inpaint --sizes 3,5 --repeats 2 --resamples 5": (
         lambda b: predictor_figure(b, "inpaint", sizes=(3, 5), repeats=2, resamples=5)
     ),
-    "leaderboard scores -k 3 --resamples 5 --against 'cell table'": (
-        lambda b: score_leaderboard_figure(b, "denoise", k=3, resamples=5, against="cell table")
+    "leaderboard scores -k 3 --against 'cell table'": (
+        lambda b: score_leaderboard_figure(b, "denoise", k=3, against="cell table")
     ),
-    "leaderboard scores -k 3 --resamples 5": (
-        lambda b: score_leaderboard_figure(b, "denoise", k=3, resamples=5)
-    ),
+    "leaderboard scores -k 3": lambda b: score_leaderboard_figure(b, "denoise", k=3),
     "leaderboard search --targets best_psnr_smooth_db --repeats 2 --resamples 0": (
         lambda b: search_leaderboard_figure(
             b, "denoise", targets=["best_psnr_smooth_db"], repeats=2, resamples=0

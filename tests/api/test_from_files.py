@@ -150,7 +150,7 @@ def test_stopping_table(files, shipped, task):
 
 def test_score_leaderboard(files, shipped, task):
     k, mine = 10, files[task]
-    table = shipped.score_leaderboard(task, k=k, resamples=0)
+    table = shipped.score_leaderboard(task, k=k)
     target = table.attrs["target"]
     wanted = [*mine.of, ("proxy", "=", PROXY), ("reference", "=", REFERENCE)]
     rows = pq.read_table(DATA / "scores.parquet", filters=wanted).to_pylist()
@@ -220,12 +220,12 @@ def test_image_gain(files, shipped, task):
 def test_early_ranking(files, shipped, task):
     at, mine = 200, files[task]
     table = shipped.early_ranking(task, iterations=[at])
-    table_within = shipped.early_ranking(task, iterations=[at], within="sampling")
+    table_within = shipped.early_ranking(task, iterations=[at], within=True)
     arch_ids = mine.complete(mine.seeds)
     rows = pq.read_table(
-        DATA / "architectures.parquet", columns=["arch_id", "sampling"]
+        DATA / "architectures.parquet", columns=["arch_id", "sampling", "transform_first"]
     ).to_pylist()
-    of = {row["arch_id"]: row["sampling"] for row in rows}
+    of = {row["arch_id"]: (row["sampling"], row["transform_first"]) for row in rows}
     same = np.array([[of[one] == of[other] for other in arch_ids] for one in arch_ids])
     pairs = {
         "own": [(seed, seed) for seed in mine.seeds],
@@ -252,7 +252,7 @@ def test_early_ranking(files, shipped, task):
 
 
 def test_noise(files, shipped, task):
-    mine, table = files[task], shipped.noise(task, resamples=0)
+    mine, table = files[task], shipped.noise(task)
     # Between single values of a score, and between their halves.
     columns = ["arch_id", "image", "task", "fidelity", "seed", "proxy", "reference", "inits"]
     rows = pq.read_table(DATA / "scores.parquet", columns=columns).to_pylist()

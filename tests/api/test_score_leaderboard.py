@@ -38,7 +38,7 @@ def two_seeds(tmp_path_factory) -> NASDIPBench:
 
 @pytest.fixture(scope="module")
 def table(shipped) -> pd.DataFrame:
-    return score_leaderboard(shipped, "denoise", fidelity=FIDELITY, resamples=30)
+    return score_leaderboard(shipped, "denoise", fidelity=FIDELITY)
 
 
 def antisymmetric(rng, count, n):
@@ -102,7 +102,7 @@ def testholm():
 def test_the_sampling_mean_looks_at_other_images_alone(name, request):
     """By pandas: tau of the stratum's mean on the other images, by image and seed."""
     bench = request.getfixturevalue(name)
-    table = score_leaderboard(bench, "denoise", k=5, resamples=0)
+    table = score_leaderboard(bench, "denoise", k=5)
     seeds = table.attrs["seeds"]
     assert name == "shipped" or seeds == [0, 1]
     runs = bench.to_frame("runs")
@@ -149,12 +149,44 @@ def test_chance_is_that_of_all_architectures_whatever_score_comes_first(tmp_path
             tmp_path / name, fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0,)}, **how
         )
         bench = NASDIPBench(path)
-        found = score_leaderboard(bench, "denoise", k=3, resamples=0)
+        found = score_leaderboard(bench, "denoise", k=3)
         values = bench.runs.block("denoise").matrix(found.attrs["target"], 0)
         row = found.loc["random", NULL]
         assert (row["n"], row["precision_chance"]) == (12, 3 / 12)
         expected = np.mean(values.max(axis=0) - values.mean(axis=0))
         assert row["regret_random"] == row["regret"] == pytest.approx(expected)
+
+
+def test_the_merit_of_choosing_by_a_score(bench):
+    """psd_db_mse/corrupted is the row itself, lower claimed; on chest the first row is the best."""
+    chest, lena = (
+        score_leaderboard(bench, "denoise", k=3, fidelity=LOW, images=image)
+        for image in ("chest", "lena")
+    )
+    columns = ["tau_signed", "precision", "regret", "precision_chance", "regret_random"]
+    right, wrong = (table.loc[("psd_db_mse", "corrupted"), columns] for table in (chest, lena))
+    assert right.tolist() == pytest.approx([1, 1, 0, 3 / 12, 0.55])  # a tenth of a dB each
+    assert wrong.tolist() == pytest.approx([-1, 0, 1.1, 3 / 12, 0.55])
+    constant = lena.loc["psd_99_bandwidth", "none"]
+    assert constant[columns].isna().all()
+    assert lena.loc["parameters", "none"]["direction"] == "lower?"
+
+
+def test_a_diverged_run_can_be_chosen_but_is_never_among_the_best(tmp_path, flawed):
+    diverged = {(LOW, "denoise", a, "lena", 0) for a in range(5)}
+    worse = NASDIPBench(synthetic.small(tmp_path / "data", diverged=diverged))
+    found = [
+        score_leaderboard(worse, "denoise", k=8, images=image).loc["psd_db_mse", "corrupted"]
+        for image in ("lena", "boat")
+    ]
+    assert [np.isnan(row["precision"]) for row in found] == [True, False]  # 7 did not diverge
+    assert np.isnan(found[0]["regret"])  # its first diverged
+    wrong = score_leaderboard(
+        flawed, "denoise", k=2, images="lena", values={"mine": np.arange(12.0)}
+    ).loc["mine", "own"]
+    # Its first is the diverged one: nothing is chosen; row 8 is among the two best.
+    assert np.isnan(wrong["regret"])
+    assert wrong["precision"] == 0.5
 
 
 def test_why_there_is_no_p_value_is_said(tmp_path):
@@ -168,7 +200,7 @@ def test_why_there_is_no_p_value_is_said(tmp_path):
     path = synthetic.write_release(
         tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0,)}, missing=missing
     )
-    found = score_leaderboard(NASDIPBench(path), "denoise", k=2, resamples=0)
+    found = score_leaderboard(NASDIPBench(path), "denoise", k=2)
     row = found.loc["psd_db_strip_mse", "corrupted"]
     assert np.isfinite(row["tau_signed"])
     assert np.isnan(row["p"])
@@ -180,7 +212,7 @@ def test_values_of_ones_own_enter_with_one_call(shipped):
     oracle = quality.groupby("arch_id")["best_psnr_smooth_db"].mean()
     some = oracle.iloc[:60]
     values = {"oracle": oracle, "some": some, "constant": dict.fromkeys(some.index, 1.0)}
-    found = score_leaderboard(shipped, "denoise", fidelity=FIDELITY, values=values, resamples=0)
+    found = score_leaderboard(shipped, "denoise", fidelity=FIDELITY, values=values)
     partly = f"60 of {len(oracle)} architectures: not comparable with rows that have more"
     reasons = found["reason"]
     assert reasons["some", "own"] == partly
@@ -221,7 +253,7 @@ def test_a_lead_is_a_difference_of_taus_with_the_interval_of_a_bootstrap():
 
 
 def test_entries_are_compared_with_one_that_is_named(shipped):
-    how = {"images": ["lena", "boat"], "values": {"mine": np.arange(len(shipped))}, "resamples": 0}
+    how = {"images": ["lena", "boat"], "values": {"mine": np.arange(len(shipped))}}
     plain = score_leaderboard(shipped, "denoise", **how)
     found = score_leaderboard(shipped, "denoise", against="sampling mean", **how)
     assert found[plain.columns].equals(plain)

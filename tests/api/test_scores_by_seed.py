@@ -12,7 +12,6 @@ from scipy.stats import kendalltau
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.simulation.opening import read_runs
-from nasdip_bench.dataset.score_values import score_values_bytes
 from nasdip_bench.errors import ConfigError, DatasetError
 from tests import synthetic
 from tests.synthetic import LOW, change_rows, each
@@ -151,10 +150,10 @@ def test_tau_is_of_runs_and_scores_of_one_seed(bench):
     for seed, wanted in ((0, taus[0]), (1, taus[1]), (None, np.mean(taus))):
         tau = bench.kendall("denoise", seed=seed).loc["lena", ("psd_db_mse", "corrupted")]
         assert tau == pytest.approx(wanted)
-        long = bench.kendall_intervals("denoise", seed=seed, resamples=20)
+        long = bench.kendall_intervals("denoise", seed=seed)
         assert long.loc[("psd_db_mse", "corrupted", "lena"), "tau"] == pytest.approx(wanted)
-        judged = bench.proxy_table("denoise", k=3, cohorts=[3], seed=seed, resamples=0)
-        assert judged.loc[("psd_db_mse", "corrupted", "lena"), "tau"] == pytest.approx(wanted)
+        judged = bench.score_leaderboard("denoise", seed=seed, images="lena")
+        assert judged.loc[("psd_db_mse", "corrupted"), "tau_signed"] == pytest.approx(-wanted)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -181,33 +180,3 @@ def test_a_cohort_of_a_seed_without_scores_says_so(tmp_path):
     with pytest.raises(ConfigError, match=r"n 5 must .* from 1 to 0, .* with seed 1$"):
         bench.isnas("lena", "denoise", "psd_db_mse", n=5, seed=1)
     assert bench.isnas("lena", "denoise", "psd_db_mse", n=5).seed == 0
-
-
-# Single values
-
-
-def test_single_values_say_how_far_initialisations_agree(tmp_path):
-    """Each of three initialisations ranks as the mean does, but of one score the last does not."""
-    path = scored(tmp_path / "data")
-    rows = pq.read_table(path / "scores.parquet").to_pylist()
-    values = np.full((len(rows), 3), np.nan, np.float32)
-    for place, row in enumerate(rows):
-        a = row["arch_id"]
-        if row["proxy"] == "psd_db_mse":
-            row["inits"] = 3
-            values[place] = a + 0.1, a + 0.2, a - 0.3
-        if row["reference"] == "ground_truth":
-            values[place, 2] = -a
-    synthetic.write_table(path, "scores", rows)
-    (path / "score_values.h5").write_bytes(score_values_bytes(values))
-    synthetic.rehash(path)
-    bench = NASDIPBench(path)
-    np.testing.assert_array_equal(bench.score_values(), values)
-    found = bench.noise("denoise", resamples=0).loc["initialisations"]
-    assert [*found.index] == ["psd_db_mse/corrupted", "psd_db_mse/ground_truth"]  # others have one
-    alike, turned = found.iloc[0], found.iloc[1]
-    assert alike[["tau", "low", "high", "tau_mean"]].tolist() == pytest.approx(
-        [1, 1, 1, 1], abs=1e-6
-    )
-    assert turned["tau"] == pytest.approx(-1 / 3, abs=1e-6)  # two of three pairs disagree
-    assert found[["repeats", "n"]].to_numpy().tolist() == [[3, COUNT]] * 2

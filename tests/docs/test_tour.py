@@ -35,9 +35,9 @@ def shown() -> dict[str, object]:
 
 
 def test_what_it_says_of_the_data_is_so(shown):
-    spread = shown['bench.statistics("denoise", images="lena")']
-    assert round(spread.maximum - spread.quartiles[1]) == 1
-    assert round(spread.maximum - spread.minimum) == 5
+    spread = shown['on_lena["stopped_psnr_smooth_db"].describe()']
+    assert round(spread["max"] - spread["50%"]) == 1
+    assert round(spread["max"] - spread["min"]) == 5
     tau = shown["board"]["tau_signed"]
     assert tau["sampling mean"].item() > tau["psd_db_strip_mse", "corrupted"]
     lost = shown["bench"].stopping_table("denoise", resamples=0).xs("(mean)", level="image")

@@ -20,9 +20,8 @@ from nasdip_bench.api.reading.arrays.targets import PAPER_TARGET as TARGET
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.statistics.early.ranking import early_ranking
 from nasdip_bench.api.statistics.image_gain import image_gain
-from nasdip_bench.api.statistics.leaderboard.scores import RANDOM, entry_name
+from nasdip_bench.api.statistics.leaderboard.scores import NULL, RANDOM, entry_name
 from nasdip_bench.api.statistics.stopping.stopped import ORACLE
-from nasdip_bench.api.statistics.strata import KINDS
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.bootstrap import draw_resamples, percentile_interval
@@ -31,6 +30,7 @@ from tests.tools.pages import table, with_block
 TOP, FIRST, COHORT = 10, (1, 5), 15
 PARTS = (9, 3)
 """Early points of a run: the stop divided by these numbers."""
+ATTRIBUTES = ("sampling", "transform", "kernel", "activation")
 LEVEL, RESAMPLES = 0.95, 1000
 
 Rows = Iterator[list[str]]  # for one task, at the release's default fidelity for it
@@ -49,10 +49,10 @@ def basis(bench: NASDIPBench, block: Block) -> Rows:
 
 
 def taus(bench: NASDIPBench, block: Block) -> Rows:
-    """Table 1: tau between PSNR and scores, over all pairs and within one kind of sampling."""
+    """Table 1: tau between PSNR and scores, over all pairs and within one sampling and order."""
     whole, within = (
         bench.kendall_intervals(block.task, target=TARGET, fidelity=block.fidelity, within=kind)
-        for kind in (None, "sampling")
+        for kind in (False, True)
     )
     for key, row in whole.xs(MEAN, level="image").dropna(subset=["tau"]).iterrows():
         yield [_score(key), _tau(row), _tau(within.loc[(*key, MEAN)]), f"{row['n']}"]
@@ -76,12 +76,9 @@ def paper(bench: NASDIPBench, block: Block) -> Rows:
 
 def overlap(bench: NASDIPBench, block: Block) -> Rows:
     """Figure 1 in one line."""
-    names = ["shared", "expected", "n", "same_image_across_seeds", "shared_across_seeds"]
-    names += ["expected_across_seeds", "n_across_seeds"]
-    mean = bench.overlap_table(block.task, k=TOP, target=TARGET, fidelity=block.fidelity)[
-        names
-    ].mean()
-    yield [f"{mean[name]:.{0 if name.startswith('n') else 1}f}" for name in names]
+    found = bench.overlap(block.task, k=TOP, target=TARGET, fidelity=block.fidelity)
+    shared = found.to_numpy()[np.triu_indices(len(found), 1)].mean()
+    yield [f"{shared:.1f}", f"{found.attrs['expected']:.1f}", f"{found.attrs['n']}"]
 
 
 def targets(bench: NASDIPBench, block: Block) -> Rows:
@@ -97,7 +94,7 @@ def targets(bench: NASDIPBench, block: Block) -> Rows:
 
 def trivial(bench: NASDIPBench, block: Block) -> Rows:
     """How far scores lead what is known without any network of the image."""
-    how = {"target": TARGET, "fidelity": block.fidelity, "resamples": 0}
+    how = {"target": TARGET, "fidelity": block.fidelity}
     mean, beside = (
         bench.score_leaderboard(block.task, against=rival, **how)
         for rival in ("sampling mean", "cell table")
@@ -157,7 +154,7 @@ def seeds(bench: NASDIPBench, block: Block) -> Rows:
             bench.seed_agreement(
                 block.task, target=TARGET, fidelity=block.fidelity, within=kind
             ).loc[MEAN]
-            for kind in (None, "sampling")
+            for kind in (False, True)
         )
         cells = [_tau(whole), f"{whole['attainable']:+.2f}", _tau(within), f"{whole['n']}"]
         yield [", ".join(map(str, block.seeds)), *cells]
@@ -195,7 +192,7 @@ def beginnings(bench: NASDIPBench, block: Block) -> Rows:
         how = {"targets": [TARGET], "fidelity": block.fidelity, "iterations": at}
         whole, within = (
             early_ranking(bench, block.task, within=kind, **how).xs("other", level="seed")
-            for kind in (None, "sampling")
+            for kind in (False, True)
         )
         for (curve, target, iteration), row in whole.iterrows():
             inside = _tau(within.loc[curve, target, iteration])
@@ -204,16 +201,14 @@ def beginnings(bench: NASDIPBench, block: Block) -> Rows:
 
 def choosing(bench: NASDIPBench, block: Block) -> Rows:
     """Gain from training a score's first architectures and keeping the best of them."""
-    names = [
-        f"{name}{of}"
-        for name in (*(f"regret_{size}" for size in FIRST), "precision")
-        for of in ("", "_chance")
-    ]
-    how = {"k": TOP, "cohorts": FIRST, "target": TARGET, "fidelity": block.fidelity, "resamples": 0}
-    found = bench.proxy_table(block.task, **how).xs(MEAN, level="image").dropna(subset=names)
-    for key, row in found.drop("ground_truth", level="reference").iterrows():
-        numbers = [f"{row[name]:.2f}" for name in names]
-        yield [_score(key), row["direction"], *numbers, f"{row['n']}"]
+    how = {"target": TARGET, "fidelity": block.fidelity}
+    board = bench.score_leaderboard(block.task, k=TOP, **how).dropna(subset=["precision"])
+    for key, row in board.drop([NULL, "ground_truth"], level="reference").iterrows():
+        curve = bench.selection_curve(block.task, score="/".join(key), **how).loc[MEAN]
+        regrets = curve.loc[[*FIRST], ["regret", "regret_random"]].to_numpy().ravel()
+        numbers = [*regrets, row["precision"], row["precision_chance"]]
+        cells = [f"{number:.2f}" for number in numbers]
+        yield [_score(key), row["direction"], *cells, f"{row['n']}"]
 
 
 def search(bench: NASDIPBench, block: Block) -> Rows:
@@ -233,7 +228,7 @@ def attributes(bench: NASDIPBench, block: Block) -> Rows:
     means = (wide - wide.mean()).mean(axis=1)
     psnr, n = means.to_numpy(), len(means)
     drawn = [np.repeat(np.arange(n), row.astype(int)) for row in draw_resamples(n, RESAMPLES)]
-    for attribute in KINDS:
+    for attribute in ATTRIBUTES:
         values = np.array([str(getattr(bench[i].attributes, attribute)) for i in means.index])
         samples = [omega_squared(psnr[rows], values[rows]) for rows in drawn]
         low, high = percentile_interval(np.array(samples), LEVEL)
@@ -265,7 +260,7 @@ def stops(bench: NASDIPBench, block: Block) -> Rows:
 
 def initialisations(bench: NASDIPBench, block: Block) -> Rows:
     """How well the initialisations of a score agree."""
-    found = bench.noise(block.task, targets=[TARGET], fidelity=block.fidelity, resamples=0)
+    found = bench.noise(block.task, targets=[TARGET], fidelity=block.fidelity)
     if "initialisations" in found.index.get_level_values("between"):
         for name, row in found.loc["initialisations"].dropna(subset=["tau"]).iterrows():
             mean = _interval(row["tau_mean"], row["low_mean"], row["high_mean"])
@@ -277,8 +272,7 @@ TABLES: dict[Callable[[NASDIPBench, Block], Rows], str] = {
     basis: "fidelity | pixels, channels | iterations, stop | seed | architectures | default",
     taus: "score | tau | tau, within | n",
     paper: "score | tau here | in the paper | n | images",
-    overlap: "two images share | by chance | n | one image, two seeds | two images, two seeds | "
-    "by chance | n",
+    overlap: "two images share | by chance | n",
     targets: "score | best | stopped | last",
     trivial: "ranked by | tau | less the sampling mean | tau, within | less the cell table | n",
     predictors: (

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import MissingRunError
-from nasdip_bench.ranks.jackknife import TauEstimate, jackknife_interval, unit_signs
 from nasdip_bench.ranks.noise import tau_of_mean
+from nasdip_bench.ranks.tau import NO_ESTIMATE, TauEstimate, estimate, signs_of, taus
 
 from ...reading.arrays.targets import VERDICT_TARGETS
 from ...reading.run_set import RunSet
-from ..tau_frame import FEWEST, MEAN, Resampling, index_of
+from ..tau_frame import FEWEST, MEAN, index_of
 from .replicates import seed_agreement
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ _RERUN_COLUMNS = {
 }
 """Columns of reruns.parquet for a whole run that was trained again, by target."""
 
-_NOTHING = TauEstimate(math.nan, math.nan, math.nan)
-
 
 def noise(
     bench: ReleaseReader,
@@ -44,8 +42,6 @@ def noise(
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     level: float = 0.95,
-    resamples: int = 1000,
-    rng: int = 0,
 ) -> pd.DataFrame:
     """Kendall's tau-b between two measurements of the same architectures, by what was repeated.
 
@@ -63,37 +59,33 @@ def noise(
         images: one or several names; None for all.
         fidelity: None for the release's default for the task.
         level: confidence level of the intervals, between 0 and 1.
-        resamples: number of bootstrap resamples for seeds; 0 for no intervals there.
-        rng: seed of the resamples.
 
     Returns:
         A frame indexed by (between, measured): between is one of `BETWEEN`, measured is
         "proxy/reference" or a target. ``tau``; ``low`` and ``high``, its interval over
-        architectures (for reruns, over runs), from the bootstrap for seeds, else from the
-        infinitesimal jackknife; ``tau_mean``, ``low_mean``, ``high_mean``, between means of
-        ``repeats`` values, for initialisations only; ``difference_db``, the root mean square
-        difference of PSNR (for seeds, less the image's mean); ``n`` architectures or runs;
+        architectures (for reruns, over runs); ``tau_mean``, ``low_mean``, ``high_mean``, between
+        means of ``repeats`` values, for initialisations only; ``difference_db``, the root mean
+        square difference of PSNR (for seeds, less the image's mean); ``n`` architectures or runs;
         ``reason``, why tau or its interval is NaN, else "". Scores that no initialisation changes
-        are left out. In ``attrs``: task, fidelity, seeds, images, and the resampling.
+        are left out. In ``attrs``: task, fidelity, seeds, images and level.
 
     Raises:
         UnknownNameError: unknown task, image, fidelity or target.
-        ConfigError: a setting of the resampling is out of range.
+        ConfigError: the level is not between 0 and 1.
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:
-        >>> found = NASDIPBench("data/").noise("denoise", resamples=0)
+        >>> found = NASDIPBench("data/").noise("denoise")
         >>> [*found.index.get_level_values("between").unique()]
         ['initialisations', 'seeds', 'reruns']
     """
     import pandas as pd
 
     runs = RunSet.of(bench, task, images=images, fidelity=fidelity)
-    resampling = Resampling(level, resamples, rng)
     rows = {("initialisations", name): row for name, row in _initialisations(runs, level)}
     for target in targets:
         runs.block.check_ranked(target)
-        rows["seeds", target] = _seeds(runs, target, resampling)
+        rows["seeds", target] = _seeds(runs, target, level)
     rows |= {("reruns", target): _reruns(runs, target, level) for target in targets}
     frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["between", "measured"]))
     frame.attrs = {
@@ -101,14 +93,14 @@ def noise(
         "fidelity": runs.fidelity,
         "seeds": list(runs.seeds),
         "images": list(runs.image_names),
-        **asdict(resampling),
+        "level": level,
     }
     return frame
 
 
 def _row(
-    found: TauEstimate = _NOTHING,
-    mean: TauEstimate = _NOTHING,
+    found: TauEstimate = NO_ESTIMATE,
+    mean: TauEstimate = NO_ESTIMATE,
     *,
     repeats: int,
     n: int,
@@ -132,8 +124,8 @@ def _initialisations(runs: RunSet, level: float) -> Iterator[tuple[str, dict[str
         samples = values[there].reshape(n, -1, repeats).transpose(1, 2, 0)
         # A score that sees no image has the same values for all images.
         samples = np.unique(samples, axis=0)
-        singles, halves = np.mean([_shares(one) for one in samples], axis=0)
-        found, half = (jackknife_interval(shares, level) for shares in (singles, halves))
+        means = np.mean([_singles_and_halves(one) for one in samples], axis=0)
+        found, half = (estimate(of, level) for of in means)
         mean = TauEstimate(*(tau_of_mean(tau, 2) for tau in half))
         reason = "" if math.isfinite(found.tau) else "all values of an initialisation are equal"
         yield name, _row(found, mean, repeats=repeats, n=n, reason=reason)
@@ -161,32 +153,27 @@ def _single_values(runs: RunSet) -> Iterator[tuple[str, NDArray[np.float64]]]:
         yield "/".join(key), values
 
 
-def _shares(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(2, n) each architecture's share of tau between single values, and between halves.
+def _singles_and_halves(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2, 1 + n) tau between single values, and between halves, and their influences.
 
     Args:
         values: (initialisation, n).
     """
     repeats = len(values)
-    signs = unit_signs(values)
-    both = signs.sum(axis=0)
-    # Pairs of different values: all pairs except those of a value with itself.
-    pairs = (both**2).sum(axis=1) - (signs**2).sum(axis=(0, 2))
-    singles = pairs / (repeats * (repeats - 1))
+    pairs = itertools.combinations([signs_of(of) for of in values], 2)
+    singles = np.mean([taus(*pair).expansion for pair in pairs], axis=0)
     splits, half = range(math.ceil(repeats / 2)), repeats // 2
     turned = np.stack([np.roll(values, -first, axis=0) for first in splits])
-    one, other = (unit_signs(of.mean(axis=1)) for of in (turned[:, :half], turned[:, half:]))
-    halves = np.einsum("sij,sij->i", one, other) / len(splits)
-    return np.stack([singles, halves]).astype(np.float64)
+    one, other = (signs_of(of.mean(axis=1)) for of in (turned[:, :half], turned[:, half:]))
+    return np.stack([singles, taus(one, other).expansion.mean(axis=0)])
 
 
-def _seeds(runs: RunSet, target: str, resampling: Resampling) -> dict[str, Any]:
+def _seeds(runs: RunSet, target: str, level: float) -> dict[str, Any]:
     block, names = runs.block, list(runs.image_names)
     try:
         frame = seed_agreement(
-            runs.bench, runs.task, target=target, images=names, fidelity=runs.fidelity,
-            **asdict(resampling),
-        )  # fmt: skip
+            runs.bench, runs.task, target=target, images=names, fidelity=runs.fidelity, level=level
+        )
     except MissingRunError as error:
         return _row(repeats=len(block.seeds), n=0, reason=str(error))
     row = frame.loc[MEAN]
@@ -237,6 +224,5 @@ def _reruns(runs: RunSet, target: str, level: float) -> dict[str, Any]:
     if len(again) < FEWEST:
         reason = f"n = {len(again)} is too few for an interval, {FEWEST} are needed"
         return _row(repeats=2, n=len(again), difference_db=rms, reason=reason)
-    one, other = unit_signs(np.stack([first, first + difference]))
-    shares = np.einsum("ij,ij->i", one, other).astype(np.float64)
-    return _row(jackknife_interval(shares, level), repeats=2, n=len(again), difference_db=rms)
+    between = taus(signs_of(first), signs_of(first + difference))
+    return _row(estimate(between.expansion, level), repeats=2, n=len(again), difference_db=rms)

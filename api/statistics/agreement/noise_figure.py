@@ -73,7 +73,7 @@ def noise_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Noi
         NasdipError: as in `noise`.
 
     Example:
-        >>> noise_figure(NASDIPBench("data/"), "denoise", resamples=0).heads()[0][0]
+        >>> noise_figure(NASDIPBench("data/"), "denoise").heads()[0][0]
         'measured'
     """
     frame = noise(bench, task, **how)

@@ -1,13 +1,9 @@
-"""Agreement of rankings by PSNR between seeds, and between fidelities.
-
-Intervals are made as in `scores`.
-"""
+"""Agreement of rankings by PSNR between seeds, and between fidelities."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,9 +12,8 @@ from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.noise import attainable_tau
 
 from ...reading.run_set import RunSet
-from ..kendall import with_runs
-from ..strata import strata_within
-from ..tau_frame import Resampling, stacked, tau_frame
+from ..coverage import with_runs
+from ..tau_frame import stacked, strata_of, tau_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,26 +28,14 @@ def seed_agreement(
     target: str | None = None,
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
-    within: str | None = None,
+    within: bool = False,
     level: float = 0.95,
-    resamples: int = 1000,
-    rng: int = 0,
 ) -> pd.DataFrame:
     """The noise ceiling: tau-b of a target between runs that differ only in the seed.
 
     It takes all pairs of seeds, including incomplete ones. Tau is the mean over the pairs that have
-    two architectures in common on every image where any pair has.
-
-    Args:
-        task: name.
-        target: a column of runs.parquet that is a measurement.
-        fidelity: None for the release's default for the task.
-        level: confidence level of the intervals, between 0 and 1.
-        resamples: number of bootstrap resamples; 0 for no intervals.
-        rng: seed of the resamples.
-        images: one or several names; None for all. The mean is over these.
-        within: compare only architectures with the same value of an attribute, as in
-            `kendall_intervals`; this is the ceiling of a tau within it.
+    two architectures in common on every image where any pair has. Arguments as in
+    `kendall_intervals`; with ``within`` it is the ceiling of a tau within.
 
     Returns:
         A frame indexed by image, and `MEAN`; columns as in `kendall_intervals` (``std`` over pairs
@@ -61,18 +44,16 @@ def seed_agreement(
         ``attrs`` as there, and ``pairs`` of seeds.
 
     Raises:
-        ConfigError: a setting of the resampling is out of range.
-        UnknownNameError: an unknown task, target, fidelity, image or attribute.
         MissingRunError: the release has runs of fewer than two seeds.
+        NasdipError: as in `kendall_intervals`.
 
     Example:
-        >>> row = NASDIPBench("data/").seed_agreement("denoise", resamples=0).loc["(mean)"]
+        >>> row = NASDIPBench("data/").seed_agreement("denoise").loc["(mean)"]
         >>> bool(0 < row["tau"] < 1)
         True
     """
     runs = RunSet.of(bench, task, target=target, images=images, fidelity=fidelity)
-    block, chosen, kinds = runs.block, runs.images, strata_within(bench, within)
-    resampling = Resampling(level, resamples, rng)
+    block, chosen = runs.block, runs.images
     if len(block.seeds) < 2:
         having = ", ".join(map(str, block.seeds))
         raise MissingRunError(
@@ -87,11 +68,11 @@ def seed_agreement(
     seeds = [
         pair for pair, of_images in zip(seeds, enough, strict=True) if of_images[somewhere].all()
     ] or seeds
-    pairs = [(matrices[one], matrices[other]) for one, other in seeds]
-    names = (f"{runs.target} of one seed",) * 2
-    frame = tau_frame(bench, pairs, resampling, names, chosen, kinds=kinds)
+    pairs = [(matrices[one], matrices[other][..., None]) for one, other in seeds]
+    name, strata = f"{runs.target} of one seed", strata_of(bench, within)
+    (frame,) = tau_frames(runs, pairs, [name], level, strata, called=name)
     frame.insert(3, "attainable", [attainable_tau(tau) for tau in frame["tau"]])
-    facts = block.facts(runs.target, block.seeds) | asdict(resampling) | {"within": within}
+    facts = block.facts(runs.target, block.seeds) | {"level": level, "within": within}
     frame.attrs = facts | {"pairs": [list(pair) for pair in seeds]}
     return frame
 
@@ -103,40 +84,29 @@ def fidelity_agreement(
     target: str | None = None,
     images: str | Sequence[str] | None = None,
     fidelities: tuple[str, str] | None = None,
-    within: str | None = None,
+    within: bool = False,
     level: float = 0.95,
-    resamples: int = 1000,
-    rng: int = 0,
 ) -> pd.DataFrame:
     """Tau-b of a target between fidelities: does the cheap one rank like the expensive one?
 
     Tau is the mean over all pairs of their default seeds, since fidelities share no random draws.
-    It is bounded by the noise of both fidelities: compare it with `seed_agreement`.
+    It is bounded by the noise of both fidelities: compare it with `seed_agreement`. Other arguments
+    as in `kendall_intervals`; the mean over images is NaN if one of them lacks runs at either.
 
     Args:
-        task: name.
-        target: a column of runs.parquet that is a measurement.
         fidelities: two names; None for all pairs that the release has runs of the task at.
-        level: confidence level of the intervals, between 0 and 1.
-        resamples: number of bootstrap resamples; 0 for no intervals.
-        rng: seed of the resamples.
-        images: one or several names; None for all. The mean is over these; NaN if one of them
-            lacks runs at either.
-        within: compare only architectures with the same value of an attribute, as in
-            `kendall_intervals`.
 
     Returns:
         A frame indexed by (fidelity_a, fidelity_b, image), and `MEAN`; columns as in
-        `kendall_intervals`. In ``attrs``: ``task``, ``target``, ``seeds`` by fidelity, the
-        resampling and ``within``.
+        `kendall_intervals`. In ``attrs``: ``task``, ``target``, ``seeds`` by fidelity, ``level``
+        and ``within``.
 
     Raises:
-        ConfigError: a setting of the resampling is out of range.
-        UnknownNameError: an unknown task, target, fidelity, image or attribute.
         MissingRunError: the release has runs of the task at fewer than two fidelities.
+        NasdipError: as in `kendall_intervals`.
 
     Example:
-        >>> found = NASDIPBench("data/").fidelity_agreement("denoise", resamples=0)
+        >>> found = NASDIPBench("data/").fidelity_agreement("denoise")
         >>> found.index.names
         FrozenList(['fidelity_a', 'fidelity_b', 'image'])
     """
@@ -155,19 +125,19 @@ def fidelity_agreement(
     sets = {
         name: RunSet.of(bench, task, target=target, images=images, fidelity=name) for name in names
     }
-    resampling, kinds = Resampling(level, resamples, rng), strata_within(bench, within)
-    chosen, measured = sets[names[0]].images, sets[names[0]].target
+    strata, measured = strata_of(bench, within), sets[names[0]].target
     frames = {}
     for a, b in itertools.combinations(names, 2):
         pairs = [
-            (sets[a].matrix(one), sets[b].matrix(other))
+            (sets[a].matrix(one), sets[b].matrix(other)[..., None])
             for one in sets[a].seeds
             for other in sets[b].seeds
         ]
-        called = f"{measured} at {a}", f"that at {b}"
-        frames[a, b] = tau_frame(bench, pairs, resampling, called, chosen, kinds=kinds)
+        (frames[a, b],) = tau_frames(
+            sets[a], pairs, [f"that at {b}"], level, strata, called=f"{measured} at {a}"
+        )
     frame = stacked(frames, ["fidelity_a", "fidelity_b", "image"])
     seeds = {name: list(runs.seeds) for name, runs in sets.items()}
-    facts = {"task": task, "target": measured, "seeds": seeds, "within": within}
-    frame.attrs = facts | asdict(resampling)
+    facts = {"task": task, "target": measured, "seeds": seeds}
+    frame.attrs = facts | {"level": level, "within": within}
     return frame

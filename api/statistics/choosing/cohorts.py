@@ -90,7 +90,7 @@ class ScoredRuns:
 
     @property
     def facts(self) -> dict[str, object]:
-        """The set-up, like ``attrs`` of the frames in `nasdip_bench.api.statistics.kendall`."""
+        """The set-up, like ``attrs`` of the frames in `nasdip_bench.api.statistics`."""
         return {
             "task": self.task,
             "target": self.target,

@@ -42,7 +42,9 @@ def selection_curve(
 ) -> pd.DataFrame:
     """The best of the first N by a score, for every N, compared with the best of N at random.
 
-    Candidates and directions as in `proxy_table`; means over seeds.
+    An architecture is a candidate on an image if it has the score and an ok or diverged run; a
+    diverged run is worse than any other. Scores rank in the direction that they claim; those that
+    claim none (sizes) rank lowest first. Values are means over seeds.
 
     Args:
         task: name.
@@ -60,7 +62,8 @@ def selection_curve(
         seeds), and `tau_frame.MEAN` (to the minimum over images that have any): ``value`` of the
         target, ``regret``, ``value_random`` and ``regret_random``, their expectations for N at
         random. In ``attrs``: ``task``, ``target``, ``fidelity``, ``seeds``; ``proxy``,
-        "proxy/reference", with reference "own" for your own; ``direction`` as in `proxy_table`.
+        "proxy/reference", with reference "own" for your own; ``direction``, "lower", "higher"
+        or "lower?".
 
     Raises:
         ConfigError: your own values have another shape or the name of a score, or a direction is

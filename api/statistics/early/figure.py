@@ -119,7 +119,7 @@ def early_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Ear
     facts = frame.attrs
     record = bench.runs.block(task, facts["fidelity"]).record
     several = len(facts["seeds"]) > 1
-    within = f"; only pairs with the same {facts['within']}" if facts["within"] else ""
+    within = "; only pairs with the same sampling and order" if facts["within"] else ""
     return EarlyFigure(
         frame=frame,
         stop=record.stop,

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import MissingRunError, unknown_name
-from nasdip_bench.ranks.jackknife import jackknife_interval, shares_of_tau, unit_signs
+from nasdip_bench.ranks.tau import estimate, signs_of, taus
 
 from ...reading.arrays.targets import VERDICT_TARGETS
 from ...reading.run_set import RunSet
-from ..strata import strata_within
-from ..tau_frame import FEWEST, index_of
+from ..tau_frame import FEWEST, index_of, strata_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +40,7 @@ def early_ranking(
     images: str | Sequence[str] | None = None,
     fidelity: str | None = None,
     iterations: Sequence[int] | None = None,
-    within: str | None = None,
+    within: bool = False,
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Kendall's tau-b between PSNR at kept iterations and the end of fits.
@@ -56,20 +55,19 @@ def early_ranking(
         images: one or several names; None for all.
         fidelity: None for the release's default for the task.
         iterations: some of the kept iterations; None for all of them.
-        within: compare only architectures with the same value of an attribute, as in
+        within: compare only architectures with the same sampling and order, as in
             `kendall_intervals`.
         level: confidence level of the intervals, between 0 and 1.
 
     Returns:
         A frame indexed by (curve, seed, target, iteration), curve one of `CURVES`, seed "own" or
         "other": ``tau``; ``low`` and ``high``, its interval over architectures from the
-        infinitesimal jackknife (`nasdip_bench.ranks.jackknife`; influences are summed over images
-        and seeds first, since these share architectures); ``n`` architectures, those with ok runs
+        infinitesimal jackknife (`nasdip_bench.ranks.tau`); ``n`` architectures, those with ok runs
         on all images at all seeds. In ``attrs``: task, targets, fidelity, seeds, images,
         within, level.
 
     Raises:
-        UnknownNameError: unknown task, image, fidelity, target, iteration or attribute.
+        UnknownNameError: unknown task, image, fidelity, target or iteration.
         MissingRunError: too few architectures with all runs.
 
     Example:
@@ -81,7 +79,7 @@ def early_ranking(
     import pandas as pd
 
     runs = RunSet.of(bench, task, images=images, fidelity=fidelity)
-    runs, strata = runs._replace(seeds=runs.block.seeds), strata_within(bench, within)
+    runs, strata = runs._replace(seeds=runs.block.seeds), strata_of(bench, within)
     for target in targets:
         runs.block.check_ranked(target)
     curves = bench.curves(task, fidelity=runs.fidelity)
@@ -98,14 +96,14 @@ def early_ranking(
             f"{', '.join(runs.image_names)} at seeds {', '.join(map(str, runs.seeds))}; at least "
             f"{FEWEST} are needed"
         )
-    compared = None if strata is None else strata[there, None] == strata[there]
+    strata = None if strata is None else strata[there]
     rows = {}
     kinds = SEEDS if len(runs.seeds) > 1 else SEEDS[:1]
     for curve, values in zip(CURVES, (raw[there], smooth[there]), strict=True):
-        shares = _shares(values, ends[:, there], compared)
+        means = _mean_taus(values, ends[:, there], strata)
         for kind, target, point in np.ndindex(len(kinds), len(targets), len(points)):
             key = (curve, kinds[kind], targets[target], int(curves.iterations[points[point]]))
-            found = jackknife_interval(shares[kind, point, target], level)
+            found = estimate(means[kind, point, target], level)
             rows[key] = found._asdict() | {"n": int(there.sum())}
     names = ["curve", "seed", "target", "iteration"]
     frame = pd.DataFrame(list(rows.values()), index=index_of(rows, names))
@@ -131,35 +129,27 @@ def _points(kept: NDArray[np.int32], wanted: Sequence[int] | None) -> NDArray[np
     return np.searchsorted(kept, wanted)
 
 
-def _shares(
-    early: NDArray[np.float64], ends: NDArray[np.float64], compared: NDArray[np.bool_] | None
+def _mean_taus(
+    early: NDArray[np.float64], ends: NDArray[np.float64], strata: NDArray[np.intp] | None
 ) -> NDArray[np.float64]:
-    """Each architecture's share of tau, averaged over images and over seeds or pairs of them.
+    """Tau and its influences, averaged over images and over seeds or pairs of them.
 
     Args:
         early: (architecture, image, seed, point).
         ends: (target, architecture, image, seed).
-        compared: (architecture, architecture) pairs that count; None for all.
+        strata: (architecture,) codes; None for all pairs.
 
     Returns:
-        (2, point, target, architecture), in the order of `SEEDS`; NaN for "other" with one seed.
+        (2, point, target, 1 + architecture), in the order of `SEEDS`; NaN for "other" with one
+        seed.
     """
     n, images, seeds, points = early.shape
-    found = np.zeros((2, points, len(ends), n))
+    found = np.zeros((2, points, len(ends), 1 + n))
     for image, first in itertools.product(range(images), range(0, points, _AT_ONCE)):
         some = slice(first, first + _AT_ONCE)
-        # A sum over all pairs of seeds is a product of sums; subtracting the same-seed pairs leaves
-        # those of different seeds.
-        x_sum: NDArray[np.float32] | float = 0.0
-        y_sum: NDArray[np.float32] | float = 0.0
-        for seed in range(seeds):
-            x = unit_signs(early[:, image, seed, some].T, compared)
-            y = unit_signs(ends[:, :, image, seed], compared)
-            found[0, some] += shares_of_tau(x, y)
-            x_sum, y_sum = x_sum + x, y_sum + y
-        found[1, some] += shares_of_tau(np.asarray(x_sum), np.asarray(y_sum))
-    found[1] -= found[0]
-    pairs = np.array([seeds, seeds * (seeds - 1)]).reshape(2, 1, 1, 1) * images
-    means = np.full_like(found, np.nan)
-    np.divide(found, pairs, out=means, where=pairs > 0)
-    return means
+        x = [signs_of(early[:, image, seed, some].T[:, None], strata) for seed in range(seeds)]
+        y = [signs_of(ends[:, :, image, seed], strata) for seed in range(seeds)]
+        for a, b in np.ndindex(seeds, seeds):
+            found[int(a != b), some] += taus(x[a], y[b]).expansion
+    with np.errstate(invalid="ignore"):
+        return found / np.reshape([seeds, seeds * (seeds - 1)], (2, 1, 1, 1)) / images

@@ -129,13 +129,12 @@ def score_leaderboard_figure(
         NasdipError: as in `score_leaderboard`.
 
     Example:
-        >>> board = score_leaderboard_figure(NASDIPBench("data/"), "denoise", resamples=0)
+        >>> board = score_leaderboard_figure(NASDIPBench("data/"), "denoise")
         >>> board.heads()[0][:2]
         ['score', 'tau']
     """
     frame = score_leaderboard(bench, task, k=k, **how)
     facts = frame.attrs
-    interval = f", with its {100 * facts['level']:g} % interval" if facts["resamples"] else ""
     told = "p: two-sided, with Holm's correction over both columns."
     if facts["against"]:
         told = (
@@ -152,8 +151,8 @@ def score_leaderboard_figure(
         frame=frame,
         caption=sentences(
             f"Scores of untrained networks compared with trivial predictors ({task}). Kendall's "
-            f"tau-b with the target{interval}; mean over images and seeds; positive if the score "
-            f"ranks as it claims.",
+            f"tau-b with the target, with its {100 * facts['level']:g} % interval; mean over "
+            f"images and seeds; positive if the score ranks as it claims.",
             setting_and_n(bench, facts, [*map(int, frame["n"])]),
             shortfall(bench, facts, how.get("images")),
         ),

@@ -8,13 +8,14 @@ one family), and tau among architectures with the same sampling.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import check_name, check_whole
+from nasdip_bench.ranks.tau import NO_ESTIMATE
+from nasdip_bench.ranks.top import top_k
 
 from ...reading.run_set import RunSet
 from ..choosing.candidates import (
@@ -25,10 +26,10 @@ from ..choosing.candidates import (
     scores_of_release,
     why_partial,
 )
-from ..choosing.table import merit
+from ..choosing.cohorts import ScoredRuns
 from ..own_values import OWN, Matrix
-from ..tau_frame import MEAN, Resampling, index_of, tau_frame
-from .significance import NO_ESTIMATE, holm, lead_of, p_value
+from ..tau_frame import MEAN, index_of, tau_frames
+from .significance import holm, lead_of, p_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,8 +60,6 @@ def score_leaderboard(
     lower_is_better: Collection[str] = (),
     against: str | None = None,
     level: float = 0.95,
-    resamples: int = 1000,
-    rng: int = 0,
 ) -> pd.DataFrame:
     """Every score of the release, your own, and trivial predictors, best tau first.
 
@@ -82,15 +81,13 @@ def score_leaderboard(
         against: an entry to compare the others with, such as "sampling mean" or
             "ntk_low_pass/none".
         level: confidence level of the intervals.
-        resamples: number of bootstrap resamples; 0 for no intervals.
-        rng: seed of the resamples.
 
     Returns:
         A frame indexed by (proxy, reference); the reference of trivial predictors is `NULL`, of
         your own scores "own". ``direction``: the one that the score claims, "lower?" if none.
         ``tau_signed``, ``low``, ``high``: tau-b with its interval; positive is good in the claimed
-        direction, negative means that the other direction is better (`kendall` and `proxy_table`
-        give the raw sign). ``tau_signed_within``, ``low_within``, ``high_within``: the same among
+        direction, negative means that the other direction is better (`kendall` gives the raw
+        sign). ``tau_signed_within``, ``low_within``, ``high_within``: the same among
         architectures with the same sampling and order of sampling and transform. ``p``,
         ``p_within``: two-sided, against architectures exchanged at random (*within*: inside their
         strata), with Holm's correction over both columns; over the architectures with values on
@@ -101,9 +98,8 @@ def score_leaderboard(
         ``reason``, why tau or ``p`` is NaN, and whether the row covers fewer architectures than
         others, which makes it incomparable; else "". With ``against`` also ``lead``,
         ``low_lead``, ``high_lead``: tau less that of the entry, over the architectures with both,
-        with its interval over these (infinitesimal jackknife, `nasdip_bench.ranks.jackknife`); and
-        ``lead_within``, ``low_lead_within``, ``high_lead_within``. In ``attrs``: task, target,
-        fidelity, seeds, k, against and the resampling.
+        with its interval over these; and ``lead_within``, ``low_lead_within``,
+        ``high_lead_within``. In ``attrs``: task, target, fidelity, seeds, k, against and level.
 
     Raises:
         UnknownNameError: unknown task, target, image, fidelity, seed, entry or name of values.
@@ -111,7 +107,7 @@ def score_leaderboard(
         MissingRunError: the release has no run of the task at the fidelity.
 
     Example:
-        >>> found = NASDIPBench("data/").score_leaderboard("denoise", resamples=0)
+        >>> found = NASDIPBench("data/").score_leaderboard("denoise")
         >>> ("sampling mean", "trivial") in found.index
         True
     """
@@ -121,7 +117,7 @@ def score_leaderboard(
     runs = RunSet.of(
         bench, task, target=target, images=images, fidelity=fidelity, seed=seed, ranked=True
     )
-    resampling, strata = Resampling(level, resamples, rng), bench.architecture_rows.samplings
+    strata = bench.architecture_rows.samplings
     nulls = _nulls(runs, strata)
     own = own_candidates(
         runs, values or {}, lower_is_better, taken=[RANDOM, *(null.proxy for null in nulls)]
@@ -132,9 +128,16 @@ def score_leaderboard(
         named = {entry_name(entry.proxy, entry.reference): entry for entry in entries}
         check_name("entry of the leaderboard", against, named)
         rival = named[against]
+    signed = [_signed(entry) for entry in entries]
+    pairs = [(runs.matrix(one), np.stack([of[one] for of in signed], axis=2)) for one in runs.seeds]
+    names = [entry.proxy for entry in entries]
+    over_all, within = (
+        [frame.loc[MEAN] for frame in tau_frames(runs, pairs, names, level, kinds)]
+        for kinds in (None, strata)
+    )
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for entry in entries:
-        row = _row(runs, entry, k, resampling, strata)
+    for place, entry in enumerate(entries):
+        row = _row(runs, entry, k, over_all[place], within[place], strata)
         if rival is not None:
             row |= _leads(runs, entry, rival, strata, level)
         rows[entry.proxy, entry.reference] = row
@@ -144,7 +147,7 @@ def score_leaderboard(
     rows[RANDOM, NULL] = dict.fromkeys(next(iter(rows.values())), np.nan) | {
         "direction": "", "reason": "", "tau_signed": 0.0, "tau_signed_within": 0.0,
         "precision": chance["precision_chance"], "precision_chance": chance["precision_chance"],
-        "regret": chance["regret_1_chance"], "regret_random": chance["regret_1_chance"],
+        "regret": chance["regret_random"], "regret_random": chance["regret_random"],
         "n": int(np.isfinite(runs.values()).sum(axis=0).min()),
     }  # fmt: skip
     frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["proxy", "reference"]))
@@ -155,7 +158,7 @@ def score_leaderboard(
     tested = frame[["p", "p_within"]].to_numpy()
     frame[["p", "p_within"]] = holm(tested.ravel()).reshape(tested.shape)
     frame = frame.sort_values("tau_signed", ascending=False, kind="stable")
-    frame.attrs = runs.facts() | {"k": k, "against": against} | asdict(resampling)
+    frame.attrs = runs.facts() | {"k": k, "against": against, "level": level}
     return frame
 
 
@@ -165,21 +168,18 @@ def entry_name(proxy: str, reference: str) -> str:
 
 
 def _row(
-    runs: RunSet, entry: Candidate, k: int, resampling: Resampling, strata: NDArray[np.intp]
+    runs: RunSet,
+    entry: Candidate,
+    k: int,
+    over_all: pd.Series,
+    within: pd.Series,
+    strata: NDArray[np.intp],
 ) -> dict[str, Any]:
-    """All columns of an entry but its lead."""
-    signed = _signed(entry)
-    pairs = [(runs.matrix(one), signed[one]) for one in runs.seeds]
-    names = (runs.target, entry.proxy)
-    over_all, within = (
-        tau_frame(runs.bench, pairs, resampling, names, runs.images, kinds=kinds).loc[MEAN]
-        for kinds in (None, strata)
-    )
+    """All columns of an entry but its lead, with its taus over all pairs and within strata."""
     p_values = [np.nan, np.nan]
     if entry.reference != NULL:  # those are made of the target: exchanging architectures is no null
-        samples = np.stack([_target(runs), _samples(runs, signed)])
+        samples = np.stack([_target(runs), _samples(runs, _signed(entry))])
         p_values = [p_value(samples, kinds) for kinds in (np.zeros_like(strata), strata)]
-    means = _merits(runs, entry, k)
     return {
         "direction": entry.direction,
         "tau_signed": over_all["tau"],
@@ -188,10 +188,7 @@ def _row(
         **{f"{name}_within": within[name] for name in ("low", "high")},
         "p": p_values[0],
         "p_within": p_values[1],
-        "precision": means["precision"],
-        "precision_chance": means["precision_chance"],
-        "regret": means["regret_1"],
-        "regret_random": means["regret_1_chance"],
+        **_merits(runs, entry, k),
         "seconds": entry.seconds,
         "n": int(over_all["n"]),
         "reason": over_all["reason"]
@@ -242,13 +239,30 @@ def _nulls(runs: RunSet, strata: NDArray[np.intp]) -> list[Candidate]:
 
 
 def _merits(runs: RunSet, entry: Candidate, k: int) -> dict[str, float]:
-    """Means over images and seeds of what `merit` finds."""
+    """Means over images and seeds of what `_merit` finds."""
     judged = [
-        merit(ranked(runs, one, entry), image, k, (1,))
-        for one in runs.seeds
-        for image in runs.images
+        _merit(ranked(runs, one, entry), image, k) for one in runs.seeds for image in runs.images
     ]
     return {name: float(np.mean([row[name] for row in judged])) for name in judged[0]}
+
+
+def _merit(runs: ScoredRuns, image: int, k: int) -> dict[str, float]:
+    """The value of choosing by a score, for one seed and image; NaN if it ranks nothing.
+
+    A diverged run can be chosen, and is worse than any other. Precision needs k that did not.
+    """
+    ranking, values = runs.to_choose(image)
+    found = dict.fromkeys(("precision", "precision_chance", "regret", "regret_random"), np.nan)
+    numbers = values[np.isfinite(values)]
+    if len(numbers) and ranking.min() < ranking.max():
+        order = np.argsort(ranking, kind="stable")
+        found["regret"] = float(numbers.max() - values[order[0]])
+        found["regret_random"] = float(numbers.max() - numbers.mean())
+        if len(numbers) >= k:
+            best = {*top_k(values, k).tolist()}
+            found["precision"] = len(best & {*order[:k].tolist()}) / k
+            found["precision_chance"] = k / len(values)
+    return found
 
 
 def _means_elsewhere(

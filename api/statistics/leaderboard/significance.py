@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.ranks.jackknife import TauEstimate, jackknife_interval, unit_signs
+from nasdip_bench.ranks.tau import NO_ESTIMATE, Signs, TauEstimate, estimate, signs_of, taus
 
 from ..tau_frame import FEWEST
-
-NO_ESTIMATE = TauEstimate(math.nan, math.nan, math.nan)
 
 _ROUNDING = 1e-6
 """Rounding error of a variance in float32; tau's variance for 10,000 architectures is 4e-5."""
 
 
-def _signs(
-    samples: NDArray[np.float64], strata: NDArray[np.intp]
-) -> tuple[NDArray[np.intp], list[NDArray[np.float32]]]:
-    """Signs of pairs within strata, over the architectures that have all values.
+def _complete(samples: NDArray[np.float64], strata: NDArray[np.intp]) -> list[Signs]:
+    """The signs of each kind of values, over the architectures that have all values.
 
     Args:
-        samples: (kind of value, seed and image, architecture); infinite values count as missing.
-        strata: (architecture,) stratum of each.
-
-    Returns:
-        (n,) strata of these architectures; for each kind (seed and image, n, n), as in
-        `nasdip_bench.ranks.jackknife.unit_signs`.
+        samples: (kind of values, seed and image, architecture); infinite values count as missing.
+        strata: (architecture,) stratum of each; only pairs within one count.
     """
     there = np.isfinite(samples).all(axis=(0, 1))
-    kinds = strata[there]
-    same = None if not kinds.any() else kinds[:, None] == kinds[None, :]
-    return kinds, [unit_signs(of_kind[:, there], same) for of_kind in samples]
+    return [signs_of(of_kind[:, there], strata[there]) for of_kind in samples]
 
 
 def lead_of(samples: NDArray[np.float64], strata: NDArray[np.intp], level: float) -> TauEstimate:
@@ -48,11 +36,11 @@ def lead_of(samples: NDArray[np.float64], strata: NDArray[np.intp], level: float
         The mean over seeds and images, and its interval over architectures; NaN below `FEWEST`
         architectures, or where one of the two has no tau.
     """
-    kinds, (target, one, other) = _signs(samples, strata)
-    if len(kinds) < FEWEST:
+    target, one, other = _complete(samples, strata)
+    if len(target.strata) < FEWEST:
         return NO_ESTIMATE
-    shares = np.einsum("cij,cij->i", target, one - other).astype(np.float64) / len(target)
-    return jackknife_interval(shares, level, most=2.0)
+    lead = taus(target, one).expansion - taus(target, other).expansion
+    return estimate(lead.mean(axis=0), level, most=2.0)
 
 
 def p_value(samples: NDArray[np.float64], strata: NDArray[np.intp]) -> float:
@@ -69,9 +57,12 @@ def p_value(samples: NDArray[np.float64], strata: NDArray[np.intp]) -> float:
     """
     from scipy.stats import norm
 
-    kinds, (x, y) = _signs(samples, strata)
-    if len(kinds) < 2 or np.isnan(x[:, :1, :1]).any() or np.isnan(y[:, :1, :1]).any():
+    both = _complete(samples, strata)
+    kinds, untied = both[0].strata, [of.untied.sum(axis=1)[:, None, None] for of in both]
+    if len(kinds) < 2 or not np.all(untied):
         return float("nan")
+    # Scaled to length 1, the product of the signs is tau.
+    x, y = (of.signs / np.sqrt(length) for of, length in zip(both, untied, strict=True))
     taus = np.einsum("cij,cij->c", x, y)
     variance = 0.0
     for kind in np.unique(kinds):

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, MissingRunError, check_whole
-from nasdip_bench.ranks.bootstrap import expanded_level, percentile_interval, stratified_tau
-from nasdip_bench.ranks.correlation import kendall_tau_b
+from nasdip_bench.ranks.bootstrap import expanded_level, percentile_interval
+from nasdip_bench.ranks.tau import tau_b
 
 from ...reading.run_set import RunSet
 from ..choosing.candidates import scores_of_release
@@ -212,9 +212,9 @@ def _measure(
     predicted: NDArray[np.float64], target: NDArray[np.float64], kinds: NDArray[np.intp]
 ) -> tuple[float, float, float]:
     """Tau, tau within and regret of predictions; those that are all equal rank nothing: tau 0."""
-    taus = (kendall_tau_b(predicted, target), stratified_tau(predicted, target, kinds))
+    taus = [tau_b(predicted, target, strata) for strata in (None, kinds)]
     first = predicted == predicted.max()
-    tau, within = (0.0 if math.isnan(one.value) else one.value for one in taus)
+    tau, within = (0.0 if math.isnan(one) else one for one in taus)
     return tau, within, float(target.max() - target[first].mean())
 
 
