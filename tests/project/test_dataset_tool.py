@@ -1,14 +1,13 @@
 """`make dataset` and its relatives: stages, time limit, one build at a time, pause, stop, errors.
 
-A script that records its arguments stands for ``nasdip-build``, except where its own errors count.
+A script that records its arguments stands for ``nasdip-build``.
 """
 
 from __future__ import annotations
 
-import fcntl
+import itertools
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -48,12 +47,6 @@ if ending < 0:
     os.kill(os.getpid(), -ending)
 sys.exit(ending)
 """
-REAL = """#!{python}
-import sys
-sys.path.insert(0, {tree!r})
-from nasdip_bench.builder.cli import main
-main()
-"""
 ALL_DONE = [0] * len(STAGES)
 
 
@@ -74,14 +67,9 @@ class Site:
         (root / ".git").write_text(f"gitdir: {history}\n")
         self.commit = commit
         (self.shop.env / "commit").write_text(self.commit)
-        self.install(FAKE)
-
-    def install(self, script: str) -> None:
-        """Let a script stand for nasdip-build."""
-        path = self.shop.env / "bin" / "nasdip-build"
-        words = {"python": sys.executable, "here": str(self.shop.root), "tree": str(ROOT)}
-        path.write_text(script.format(**words))
-        path.chmod(0o755)
+        script = self.shop.env / "bin" / "nasdip-build"
+        script.write_text(FAKE.format(python=sys.executable, here=str(self.shop.root)))
+        script.chmod(0o755)
 
     def ends(self, *endings: Any) -> None:
         """How the stages end: a status, a signal's number below 0, a line of error, or "wait"."""
@@ -183,37 +171,20 @@ def test_only_data_of_this_protocol_are_skipped(site: Site):
         assert site.shop.data_protocol() is None
 
 
-def _tick(monkeypatch, step: float) -> None:
-    """Let a step pass whenever the tool looks at the clock."""
-    now = iter(range(0, 10**6, int(step)))
+def test_each_stage_has_the_time_that_is_left(site: Site, monkeypatch, capfd):
+    """A thousand seconds pass whenever the tool looks at the clock."""
+    now = itertools.count(step=1000)
     clock = SimpleNamespace(
         monotonic=lambda: float(next(now)), strftime=time.strftime, sleep=time.sleep
     )
     monkeypatch.setattr(dataset, "time", clock)
-
-
-def test_each_stage_has_the_time_that_is_left(site: Site, monkeypatch):
-    _tick(monkeypatch, 1000)
     site.ends(*ALL_DONE)
-    assert site.drive(9000) == 0
-    assert [_seconds_left(call) for call in site.calls()] == [8000, 7000, 6000, 5000, 4000]
-
-
-def test_no_stage_begins_with_a_second_left(site: Site, monkeypatch, capfd):
-    _tick(monkeypatch, 1000)
-    site.ends(*ALL_DONE)
-    assert site.drive(2001) == dataset.EXIT_MORE_TO_DO
-    assert len(site.calls()) == 1
-    assert "time is up before all 522, seed 0" in capfd.readouterr().out
+    assert site.drive(3001) == dataset.EXIT_MORE_TO_DO
+    assert [_seconds_left(call) for call in site.calls()] == [2001, 1001]
+    assert "time is up before all 522, both seeds" in capfd.readouterr().out
 
 
 # How it ends
-
-
-def test_all_is_built(site: Site):
-    site.ends(*ALL_DONE)
-    assert site.run(site.starting).endswith("all is built\n")
-    assert site.shop.group is None
 
 
 def test_the_time_limit_ends_it_quietly(site: Site):
@@ -230,43 +201,21 @@ def test_a_stage_with_failures_does_not_hold_up_the_others(site: Site):
     assert "all 522, seed 0: some failed" in site.shop.progress.read_text()
 
 
-def test_failures_and_then_the_time_limit(site: Site, capfd):
-    site.ends(1, 75)
-    assert site.drive(3600) == dataset.EXIT_MORE_TO_DO
-    assert "both seeds: some failed" in capfd.readouterr().out
-
-
-def test_the_build_is_killed(site: Site):
-    site.ends(-signal.SIGKILL)
-    assert "the first 40, both seeds: ended by SIGKILL" in site.run(site.starting, 2)
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        (-signal.SIGKILL, "the first 40, both seeds: ended by SIGKILL"),
+        ("nasdip-build: cannot write: No space left", "nasdip-build: cannot write: No space left"),
+    ],
+)
+def test_an_error_of_the_build_is_passed_on(site: Site, ending: Any, said: str):
+    site.ends(ending)
+    assert said in site.run(site.starting, 2)
     assert len(site.calls()) == 1
-
-
-def test_the_last_line_is_read_after_the_end(site: Site):
-    error = "nasdip-build: cannot write: No space left on device"
-
-    class Ending:
-        returncode: int | None = None
-
-        def wait(self, timeout: float) -> int:
-            site.shop.progress.write_text(f"5/200 units, 2.6 a minute\n{error}\n")
-            self.returncode = 2
-            return 2
-
-    with pytest.raises(dataset.Mistake, match=f"^{error}$"):
-        dataset.watch(site.shop, Ending(), 0)  # type: ignore[arg-type]
+    assert said in site.run(site.line("status"))
 
 
 # One build at a time
-
-
-def test_a_second_start_is_refused(site: Site):
-    site.ends("wait")
-    group = _started(site)
-    assert os.getpriority(os.PRIO_PGRP, group) == 19
-    assert "is being built already: see 'make dataset-status'" in site.run(site.starting, 2)
-    assert site.run(site.line("status")).splitlines()[0] == f"running, process group {group}"
-    assert len(site.calls()) == 1
 
 
 def test_of_starts_in_one_instant_one_builds(site: Site):
@@ -280,30 +229,11 @@ def test_of_starts_in_one_instant_one_builds(site: Site):
     said = sorted(start.communicate()[1] for start in starts)
     assert [len(text.splitlines()) for text in said] == [0, 1, 1, 1]
     assert sorted(start.returncode for start in starts) == [0, 2, 2, 2]
+    assert "is being built already: see 'make dataset-status'" in site.run(site.starting, 2)
+    group = site.shop.group
+    assert site.run(site.line("status")).splitlines()[0] == f"running, process group {group}"
+    assert os.getpriority(os.PRIO_PGRP, group) == 19
     assert len(site.calls()) == 1
-
-
-def test_who_asks_does_not_hold_up_a_start(site: Site):
-    site.shop.lock.touch()
-    with site.shop.lock.open() as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        with pytest.raises(dataset.Mistake, match="is being built already"):
-            site.shop.claim()
-    os.close(site.shop.claim())
-
-
-def test_a_build_in_preparation_has_no_group_yet(site: Site, capsys):
-    site.shop.lock.write_text("1")  # left by one that was killed
-    lock = site.shop.claim()
-    try:
-        assert site.shop.group == 0
-        assert dataset.main(["status", f"--root={site.shop.root}"]) == 0
-        assert capsys.readouterr().out == "about to begin\n"
-        assert dataset.main(["stop", f"--root={site.shop.root}"]) == 2
-        assert "try again in a moment" in capsys.readouterr().err
-    finally:
-        os.close(lock)
-    assert site.shop.group is None
 
 
 def test_the_build_holds_the_lock_when_its_driver_is_killed(site: Site):
@@ -358,16 +288,6 @@ def test_stop(site: Site, paused: bool):
     assert len(site.calls()) == 2
 
 
-def test_a_build_that_does_not_listen_is_killed(site: Site, monkeypatch):
-    script = FAKE.replace("import json", "import signal, json", 1)
-    site.install(script.replace("here =", "signal.signal(15, signal.SIG_IGN)\nhere =", 1))
-    site.ends("wait")
-    group = _started(site)
-    monkeypatch.setattr(dataset, "_PATIENCE_SECONDS", 0.1)
-    dataset.stop(site.shop)
-    wait_until(lambda: not _states(group))
-
-
 def test_nothing_runs(site: Site, capsys):
     for command in ("pause", "resume", "stop"):
         assert dataset.main([command, f"--root={site.shop.root}"]) == 2
@@ -376,76 +296,22 @@ def test_nothing_runs(site: Site, capsys):
         )
 
 
-def test_the_status_of_a_fresh_checkout(tmp_path: Path, capsys):
-    assert dataset.main(["status", f"--root={tmp_path}"]) == 0
-    assert capsys.readouterr().out == "not running\n"
-    assert not list(tmp_path.iterdir())
-
-
 # Bad input
 
 
-def _refused(site: Site, capsys, *options: str) -> str:
-    """The one line of a start that is refused; nothing is built."""
-    words = ["start", f"--root={site.shop.root}", f"--commit={site.commit}"]
-    assert dataset.main([*words, f"--images={site.images}", *options]) == 2
-    line = capsys.readouterr().err
-    assert len(line.splitlines()) == 1
-    assert site.shop.group is None
-    return line
-
-
-def test_options_that_cannot_be(site: Site, capsys):
-    for option, said in (
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
         ("--images=none", "there is no folder 'none' with the ten images"),
-        (
-            "--commit=abc1234",
-            "the commit 'abc1234' that froze the protocol is not in this checkout",
-        ),
-        *(
-            (f"--for={text}", f"FOR='{text}' must be a dur")
-            for text in ("0m", "150", "soon", "-3h")
-        ),
-    ):
-        assert said in _refused(site, capsys, option)
-
-
-def test_a_full_disk(site: Site, monkeypatch, capsys):
-    monkeypatch.setattr(dataset.shutil, "disk_usage", lambda _: SimpleNamespace(free=3 << 20))
-    assert "is full, 3 MiB are free: make room" in _refused(site, capsys)
-
-
-def test_an_environment_without_the_builder(site: Site):
-    (site.shop.env / "bin" / "nasdip-build").unlink()
-    line = site.run(site.starting, 2)
-    assert line.startswith("dataset: [Errno 2]")
-    assert "nasdip-build" in line
-
-
-def test_the_error_of_the_build_is_passed_on(site: Site):
-    error = "nasdip-build: cannot write to the build folder 'build': No space left on device; ..."
-    site.ends(error)
-    assert site.run(site.starting, 2) == f"dataset: {error}\n"
-    assert len(site.calls()) == 1
-    assert site.run(site.line("status")).endswith(f"{error}\n")
-
-
-@pytest.mark.images
-@pytest.mark.parametrize("bad", ["protocol", "picture"])
-def test_the_real_builder_refuses(site: Site, bad: str, images_dir: Path):
-    site.install(REAL)
-    shutil.copytree(images_dir, site.images, dirs_exist_ok=True)
-    if bad == "protocol":
-        site.shop.build.mkdir()
-        settings = json.dumps({"protocol_version": 1, "image_set": "nasdip", "images": {}})
-        (site.shop.build / "build.json").write_text(settings)
-        said = "was built with protocol_version 1, now 2 is asked for"
-    else:
-        shutil.copy(images_dir / "boat.png", site.images / "lena.png")
-        said = "lena.png' is not the catalogue's image 'lena': SHA-256"
-    assert said in site.run(site.starting, 2)
-    if bad == "protocol":
-        assert (site.shop.build / "build.json").read_text() == settings
+        ("--commit=abc1234", "the commit 'abc1234' that froze the protocol is not in this check"),
+        ("--for=0m", "FOR='0m' must be a dur"),
+        ("--for=150", "FOR='150' must be a dur"),
+    ],
+)
+def test_options_that_cannot_be(site: Site, option: str, said: str):
+    assert said in site.run([*site.starting, option], 2)
+    assert site.shop.group is None
+    assert "say which version it becomes" in site.run(site.line("release"), 2)
 
 
 # The environment
@@ -465,6 +331,10 @@ def _python(site: Site, failing: str) -> str:
 
 def test_the_environment_is_made_anew_for_another_commit(site: Site):
     (site.shop.env / "commit").write_text("another")
+    with pytest.raises(dataset.Mistake, match="failed: no network$"):
+        dataset.prepare(site.shop, site.commit[:9], _python(site, failing="torch"))
+    assert not (site.shop.env / "commit").exists()  # what is not whole is not used
+    (site.shop.root / "steps").unlink()
     dataset.prepare(site.shop, site.commit[:9], _python(site, failing="nothing"))
     assert (site.shop.env / "commit").read_text() == site.commit
     assert not (site.shop.env / "bin" / "nasdip-build").exists()
@@ -473,13 +343,6 @@ def test_the_environment_is_made_anew_for_another_commit(site: Site):
     assert [step.split()[-1] for step in steps] == [
         str(site.shop.env), "torch", str(site.shop.folder / "code"),
     ]  # fmt: skip
-
-
-def test_an_environment_that_is_not_whole_is_not_used(site: Site, capsys):
-    (site.shop.env / "commit").write_text("another")
-    python = _python(site, failing="torch")
-    assert _refused(site, capsys, f"--python={python}").endswith("failed: no network\n")
-    assert not (site.shop.env / "commit").exists()
 
 
 # The release
@@ -505,11 +368,3 @@ def test_release(site: Site, protocol: int | None, sources: list[str], replaced:
     assert ("--replace" in merge) == replaced
     assert verify[1:] == ["verify", "--data", "data"]
     assert docs == ["make", "docs"]
-
-
-def test_a_release_without_a_version(site: Site):
-    assert "say which version it becomes" in site.run(site.line("release"), 2)
-
-
-def test_a_release_of_nothing(site: Site):
-    assert site.run(site.line("release", "--version=0.11.0"), 2).startswith("nasdip-build: ")
