@@ -103,11 +103,11 @@ from .search.methods import run_search as run_search
 from .simulation.paid import BudgetExhaustedError as BudgetExhaustedError
 from .simulation.prices import CostModel as CostModel
 from .statistics.agreement.noise_figure import noise_figure as noise_figure
+from .statistics.best import Ranked as Ranked
 from .statistics.early.figure import early_figure as early_figure
 from .statistics.gain_figure import gain_figure as gain_figure
 from .statistics.leaderboard.figure import (
     score_leaderboard_figure as score_leaderboard_figure,
 )
 from .statistics.predictors.figure import predictor_figure as predictor_figure
-from .statistics.ranking import Ranked as Ranked
 from .statistics.stopping.figure import stopping_figure as stopping_figure

@@ -15,7 +15,7 @@ from ..exhibits.exhibit import PICTURES, write_picture
 from ..reading.arrays.targets import TARGET
 from ..reading.records.run import as_json
 from ..reading.records.showing import fields, shown
-from ..statistics.ranking import SHOWN
+from ..statistics.best import SHOWN
 from ..statistics.tau_frame import MEAN
 from .options import (
     Architecture,

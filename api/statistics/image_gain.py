@@ -52,11 +52,11 @@ def image_gain(
     that of the image with itself, minus its mean with each other image. It is 0 if all images rank
     alike and are equally noisy.
 
+    Other arguments as in `kendall`.
+
     Args:
-        task: name.
         targets: columns of runs.parquet to choose and judge by, where higher is better.
         images: at least two names; None for all. The other images are among these.
-        fidelity: None for the release's default for the task.
         level: confidence level of the intervals, between 0 and 1.
         resamples: number of bootstrap resamples; 0 for no intervals.
         rng: seed of the resamples.

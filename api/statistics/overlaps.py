@@ -38,13 +38,12 @@ def overlap(
     missing; ties break by arch_id. With several default seeds the values are means of the counts of
     each seed.
 
+    Other arguments as in `kendall`.
+
     Args:
-        task: name.
         k: number of best architectures, from 1 to n, or to the smallest number of runs on an image
             that did not diverge.
-        target: one of the columns of runs.parquet where higher is better.
-        fidelity: None for the release's default for the task.
-        seed: None for each default seed.
+        target: a column of runs.parquet where higher is better.
         images: several names; None for all. Architectures need a run on these only.
 
     Returns:

@@ -38,24 +38,6 @@ def test_recorded_rules_lose_what_the_formula_says(bench):
         assert found["n"] == 2 * COUNT * (1 if image != MEAN else len(bench.images))
 
 
-def test_published_variance_rules_deliver_the_output(bench):
-    """Its PSNR is that of the kept point nearest to the recorded stop."""
-    curves, recorded = bench.curves(TASK), bench.stops(TASK)
-    best = np.stack([bench.runs.block(TASK, None).matrix("best_psnr_smooth_db", s) for s in (0, 1)])
-    for name, parameters in (
-        ("es-wmv", "window=100,patience=1000"), ("es-emv", "patience=1000,burn_in=101")
-    ):  # fmt: skip
-        at = recorded.delivered[recorded.rules.index((name, parameters))]
-        near = np.abs(curves.iterations - at[..., None]).argmin(axis=-1)
-        raw = np.take_along_axis(curves.psnr_db, near[..., None], axis=-1)[..., 0]
-        row = bench.stopping_table(TASK).loc[f"{name}({parameters},delivers=output)", "lena"]
-        image = bench.images.index("lena")
-        lost = best[:, :, image].T - raw[:, image]
-        assert row["lost_db"] == pytest.approx(lost.mean(), abs=0.02)  # of equally near, another
-        assert row["iteration"] == at[:, image].mean()
-        assert np.isnan(row["ssim"])
-
-
 def test_a_family_is_judged_by_the_parameters_that_are_best_elsewhere(bench):
     table, lost = bench.stopping_table(TASK), lost_by_rule()
     best = min((v, p) for (n, p), v in lost.items() if n == "neighbour")

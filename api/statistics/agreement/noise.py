@@ -53,11 +53,10 @@ def noise(
     - "reruns": between runs and the same runs trained again (``reruns.parquet``). PSNR is taken
       relative to the mean of its image and seed, so runs of all images rank as one sample.
 
+    Other arguments as in `kendall`.
+
     Args:
-        task: name.
         targets: columns of runs.parquet, for seeds and reruns.
-        images: one or several names; None for all.
-        fidelity: None for the release's default for the task.
         level: confidence level of the intervals, between 0 and 1.
 
     Returns:

@@ -44,18 +44,15 @@ def selection_curve(
 
     An architecture is a candidate on an image if it has the score and an ok or diverged run; a
     diverged run is worse than any other. Scores rank in the direction that they claim; those that
-    claim none (sizes) rank lowest first. Values are means over seeds.
+    claim none (sizes) rank lowest first. Values are means over seeds. Other arguments as in
+    `kendall`.
 
     Args:
-        task: name.
         score: name of a score of the release (`nasdip_bench.proxies.named_score`), None for
             `cohorts.PROXY`; or a name for your own values, not that of a score.
-        target: one of the columns of runs.parquet where higher is better.
-        fidelity: None for the release's default for the task.
-        seed: None for each default seed.
+        target: a column of runs.parquet where higher is better.
         values: your own, as in `nasdip_bench.api.statistics.own_values`.
         lower_is_better: for your own values only; None for higher.
-        images: one or several names; None for all.
 
     Returns:
         A frame indexed by (image, cohort), N from 1 to the number of candidates (minimum over

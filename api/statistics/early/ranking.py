@@ -49,15 +49,11 @@ def early_ranking(
     ("other"). The latter have another corruption; a search that is tested elsewhere can expect no
     more. Tau is the mean over images and over seeds or pairs of them.
 
+    Other arguments as in `kendall_intervals`.
+
     Args:
-        task: name.
         targets: columns of runs.parquet where higher is better.
-        images: one or several names; None for all.
-        fidelity: None for the release's default for the task.
         iterations: some of the kept iterations; None for all of them.
-        within: compare only architectures with the same sampling and order, as in
-            `kendall_intervals`.
-        level: confidence level of the intervals, between 0 and 1.
 
     Returns:
         A frame indexed by (curve, seed, target, iteration), curve one of `CURVES`, seed "own" or

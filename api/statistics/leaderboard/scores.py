@@ -68,14 +68,11 @@ def score_leaderboard(
     mean on the other images of the *other* architectures with the same cell, if any, else the
     sampling mean; ``random``. Sizes, also trivial, are scores of the release.
 
+    Values are means over images and seeds. Other arguments as in `kendall`.
+
     Args:
-        task: name.
         k: number of architectures that count as the best, for precision.
-        target: a column of runs.parquet where higher is better; None for
-            `nasdip_bench.api.reading.arrays.targets.TARGET`.
-        images: one or several names; None for all. Values are means over these.
-        fidelity: None for the release's default for the task.
-        seed: None for each default seed; values are means over them.
+        target: a column of runs.parquet where higher is better.
         values: your own scores by name, as in `NASDIPBench.correlate`.
         lower_is_better: names of those values where lower is better.
         against: an entry to compare the others with, such as "sampling mean" or

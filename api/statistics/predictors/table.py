@@ -58,17 +58,14 @@ def predictor_table(
     all of these images, at all of these seeds, take part. All predictors, images and seeds use the
     same training sets, each an extension of the smaller ones.
 
+    Other arguments as in `kendall`; means over seeds.
+
     Args:
-        task: name.
         predictors: your own by name, in addition: functions of n architectures, their (n,) target
             and m other architectures that return m numbers, higher for better.
         sizes: numbers of trained architectures; None for `SIZES`.
         repeats: training sets of each size.
-        target: a column of runs.parquet where higher is better; None for
-            `nasdip_bench.api.reading.arrays.targets.TARGET`.
-        images: one or several names; None for all.
-        fidelity: None for the release's default for the task.
-        seed: None for each default seed; values are means over them.
+        target: a column of runs.parquet where higher is better.
         level: confidence level of the intervals, which resample images and training sets; for one
             image, training sets.
         resamples: number of bootstrap resamples; 0 for no intervals.

@@ -45,14 +45,13 @@ def stopping_table(
     The shipped rules use full curves (``stops/`` of the release); your own see only the kept
     points (`kept_point_agreement` measures what that costs).
 
+    Other arguments as in `kendall`.
+
     Args:
-        task: name.
         rules: your own, besides the shipped ones: objects, or strings that `nasdip_bench.stopping`
             reads; or, by name, several with different parameters, which are cross-fitted.
         images: one or several names; None for all. Parameters are always chosen on the other
             images of the release.
-        fidelity: None for the release's default for the task.
-        seed: None for the default seeds.
         level: confidence level of the intervals, between 0 and 1.
         resamples: number of bootstrap resamples; 0 for no intervals.
         rng: seed of the resamples.
