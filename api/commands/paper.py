@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from nasdip_bench.console.app import new_app
 from nasdip_bench.console.options import split
 
 from ..benchmark import NASDIPBench
-from ..exhibits.exhibit import FORMS
+from ..exhibits.exhibit import FORMS, Figure
 from ..gallery.catalogue import PaperOptions
 from ..gallery.folder import PAGE, write_paper
 from ..paper.figure1 import figure1
@@ -169,7 +170,7 @@ def cohorts_command(
 ) -> None:
     """Figure 3 or 4, by the name of the command."""
     check_form(form, out)
-    make = {"3": figure3, "4": figure4}[str(context.info_name)]
+    make: Callable[..., Figure] = figure3 if context.info_name == "3" else figure4
     bench = NASDIPBench(data)
     show(make(bench, task, target=target, fidelity=fidelity, seed=seed, score=score), form, out)
 

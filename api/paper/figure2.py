@@ -113,7 +113,7 @@ class SpectraFigure(Figure):
         columns = min(_COLUMNS, count)
         high = _HIGH * math.ceil(count / columns)
         drawing = new_figure(max(columns * _WIDE, 4 * _SIDE), _SIDE + high + 0.5)
-        top, below = drawing.subfigures(2, 1, height_ratios=(_SIDE, high))
+        top, below = np.ravel(drawing.subfigures(2, 1, height_ratios=(_SIDE, high)))
         self._draw_whole(top)
         radial = panels(below, count, columns, "frequency", "PSD, dB")
         for one, axes in zip(self.spectra, radial, strict=True):

@@ -67,7 +67,7 @@ class SearchFigure(FrameFigure):
         ends = self.frame.xs(self.frame.attrs["budget_seconds"], level="seconds")[_REGRET]
         return [
             *(
-                [image, *(estimate(*ends.loc[image, name], form=".3f") for name in self.methods)]
+                [image, *(estimate(*ends.loc[image, name], ".3f") for name in self.methods)]
                 for image in self.images
             ),
             ["trained", *(f"{trained[name]:.1f}" for name in self.methods)],

@@ -141,9 +141,9 @@ def _gaps(values: NDArray[np.float64], level: float) -> list[dict[str, float]]:
     images = values.shape[1]
     pairs = [*itertools.permutations(np.moveaxis(values, 0, -1).swapaxes(0, 1), 2)]
     # (image, image, 1 + architecture): tau between runs of different seeds, and its influences.
-    between = sum(
-        taus(signs_of(one[:, None]), signs_of(other)).expansion for one, other in pairs
-    ) / len(pairs)
+    between = np.mean(
+        [taus(signs_of(one[:, None]), signs_of(other)).expansion for one, other in pairs], axis=0
+    )
     own = between[range(images), range(images)]
     others = (between.sum(axis=1) - own) / (images - 1)
     found = []

@@ -54,7 +54,7 @@ def read_history(folder: Path) -> tuple[History, float | None]:
     """
     path, noisy = folder / "htr.pkl", folder / "psnr_noisy.pkl"
     found = read_plain_pickle(path)
-    curves = [found.get(name) if isinstance(found, dict) else None for name in _CURVES]
+    curves: list[Any] = [found.get(name) if isinstance(found, dict) else None for name in _CURVES]
     lengths = {len(curve) if _are_numbers(curve) else 0 for curve in curves}
     if len(lengths) > 1 or not 1 <= max(lengths) <= _MOST_ITERATIONS:
         raise DatasetError(

@@ -175,7 +175,8 @@ def _ranking(result: SearchResult) -> bytes:
     names = [str(one.architecture) for one in result.ranking]
     columns = {"architecture": names, "score": [one.score for one in result.ranking]}
     index = pd.RangeIndex(1, len(names) + 1, name="rank")
-    return pd.DataFrame(columns, index).to_csv().encode()
+    text: str = pd.DataFrame(columns, index).to_csv()
+    return text.encode()
 
 
 def _curves(result: SearchResult, needs: Sequence[str]) -> bytes:
@@ -199,7 +200,8 @@ def _curves(result: SearchResult, needs: Sequence[str]) -> bytes:
         }
         frames.append(pd.DataFrame(columns | seen))
     table = pd.concat(frames).replace([np.inf, -np.inf], np.nan)
-    return table.to_csv(index=False, float_format="%.4f").encode()
+    text: str = table.to_csv(index=False, float_format="%.4f")
+    return text.encode()
 
 
 def contact_sheet(

@@ -148,4 +148,5 @@ def _mean_taus(
         for a, b in np.ndindex(seeds, seeds):
             found[int(a != b), some] += taus(x[a], y[b]).expansion
     with np.errstate(invalid="ignore"):
-        return found / np.reshape([seeds, seeds * (seeds - 1)], (2, 1, 1, 1)) / images
+        found /= images * np.reshape([seeds, seeds * (seeds - 1)], (2, 1, 1, 1))
+    return found
