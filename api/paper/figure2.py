@@ -113,7 +113,8 @@ class SpectraFigure(Figure):
         columns = min(_COLUMNS, count)
         high = _HIGH * math.ceil(count / columns)
         drawing = new_figure(max(columns * _WIDE, 4 * _SIDE), _SIDE + high + 0.5)
-        top, below = np.ravel(drawing.subfigures(2, 1, height_ratios=(_SIDE, high)))
+        parts = drawing.subfigures(2, 1, squeeze=False, height_ratios=(_SIDE, high))
+        top, below = parts.ravel()
         self._draw_whole(top)
         radial = panels(below, count, columns, "frequency", "PSD, dB")
         for one, axes in zip(self.spectra, radial, strict=True):

@@ -4,7 +4,7 @@ and band per method.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +67,7 @@ class SearchFigure(FrameFigure):
         ends = self.frame.xs(self.frame.attrs["budget_seconds"], level="seconds")[_REGRET]
         return [
             *(
-                [image, *(estimate(*ends.loc[image, name], ".3f") for name in self.methods)]
+                [image, *(_shown(ends.loc[image, name]) for name in self.methods)]
                 for image in self.images
             ),
             ["trained", *(f"{trained[name]:.1f}" for name in self.methods)],
@@ -121,6 +121,11 @@ class SearchFigure(FrameFigure):
         axes.set_ylim(0, 1.05 * self.frame[["regret", "high"]].max(axis=None))
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.yaxis.set_major_locator(MaxNLocator(4))
+
+
+def _shown(regret: Iterable[float]) -> str:
+    value, low, high = regret
+    return estimate(value, low, high, ".3f")
 
 
 def search_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> SearchFigure:
