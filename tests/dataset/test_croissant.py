@@ -160,7 +160,7 @@ def test_releases_without_one_stay_readable(source: Path, released: Path, tmp_pa
         "croissant.json is not listed in manifest.json: it is not part of the dataset; move it away"
     ]
     with pytest.raises(BuildError, match="move it away"):
-        release(source, data)
+        release(source, data, replace=True)
     assert (data / CROISSANT).read_text() == "{}"
 
 
