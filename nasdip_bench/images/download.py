@@ -13,8 +13,8 @@ from nasdip_bench.errors import DownloadError, not_installed
 TIMEOUT_SECONDS = 30.0
 
 
-def fetch(url: str, sha256: str, *, cache_dir: Path | None, file_name: str) -> Path:
-    """Download a file, or find it in the cache.
+def fetch(url: str, sha256: str, file_name: str) -> Path:
+    """Download a file, or find it in the user's cache folder for ``nasdip-bench``.
 
     A cached file with the right checksum is returned without a request. One with another checksum
     is fetched again, and replaced only by a good one.
@@ -22,9 +22,7 @@ def fetch(url: str, sha256: str, *, cache_dir: Path | None, file_name: str) -> P
     Args:
         url: where the file is, over http or https.
         sha256: hash of the file's bytes, hexadecimal.
-        cache_dir: folder to keep it in, created if missing; None: the user's cache folder for
-            ``nasdip-bench``.
-        file_name: its name in that folder.
+        file_name: its name in the cache.
 
     Returns:
         Path of the file.
@@ -39,7 +37,7 @@ def fetch(url: str, sha256: str, *, cache_dir: Path | None, file_name: str) -> P
         raise not_installed(f"downloading {file_name!r}", "pooch", "download") from error
 
     pooch.get_logger().setLevel("WARNING")  # it writes to stderr by itself
-    folder = Path(pooch.os_cache("nasdip-bench")) if cache_dir is None else Path(cache_dir)
+    folder = pooch.os_cache("nasdip-bench")
     get = pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS)
     try:
         path = pooch.retrieve(url, f"sha256:{sha256}", fname=file_name, path=folder, downloader=get)

@@ -141,7 +141,7 @@ def centre_crop(pixels: np.ndarray, multiple: int = 32) -> np.ndarray:
     return pixels[..., top:bottom, left:right]
 
 
-def read_image(path: Path, *, name: str | None = None) -> Image:
+def read_image(path: Path) -> Image:
     """Read a user's image file: PNG, JPEG, TIFF, GIF, BMP, PGM or PPM.
 
     Gray stays gray, and colour stays RGB; a palette of grays is gray. 16-bit gray is scaled to 8
@@ -151,15 +151,14 @@ def read_image(path: Path, *, name: str | None = None) -> Image:
     frames or pages is read.
 
     Args:
-        path: the file.
-        name: what to call the image; None: the file name without its ending.
+        path: the file; its name without the ending is that of the image.
 
     Raises:
         ImageError: no such file, or one that cannot be read as an 8-bit image.
     """
     path = Path(path)
     return Image(
-        name=path.stem if name is None else name,
+        name=path.stem,
         image_set="user",
         pixels=pixels_of(open_picture(path)),
         source=f"file:{path.name}",

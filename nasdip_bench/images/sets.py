@@ -90,8 +90,6 @@ def load_images(
     image_set: str = "nasdip",
     names: str | Sequence[str] | None = None,
     folder: Path | None = None,
-    *,
-    cache_dir: Path | None = None,
 ) -> list[Image]:
     """Load images of a set.
 
@@ -102,9 +100,9 @@ def load_images(
             512×512, gray. ``"user"``: the images of a folder, each named after its file without
             the ending.
         names: which, in this order; None: all, for a user's folder in the order of their names.
-        folder: for ``"nasdip"``, a folder with ``<name>.png``, or None to download; for ``"user"``,
-            one with files that end in one of `ENDINGS`; other files are ignored.
-        cache_dir: folder for downloads; None: the user's cache folder.
+        folder: for ``"nasdip"``, a folder with ``<name>.png``, or None to download to the user's
+            cache folder; for ``"user"``, one with files that end in one of `ENDINGS`; other files
+            are ignored.
 
     Raises:
         UnknownNameError: no such set, or no such image in it.
@@ -131,7 +129,7 @@ def load_images(
             )
         return [_load_skimage(name) for name in chosen]
     if folder is None:
-        return [_download_nasdip(name, cache_dir) for name in chosen]
+        return [_download_nasdip(name) for name in chosen]
     return _nasdip_folder(Path(folder), chosen)
 
 
@@ -197,20 +195,18 @@ def _nasdip_image(
     return image
 
 
-def _download_nasdip(name: str, cache_dir: Path | None) -> Image:
+def _download_nasdip(name: str) -> Image:
     from .download import fetch
 
     entry = catalogue()[name]
     source = entry["source"]
     file_name = name + Path(source["path"]).suffix
     try:
-        path = fetch(
-            source["url"], source["sha256_source"], cache_dir=cache_dir, file_name=file_name
-        )
+        path = fetch(source["url"], source["sha256_source"], file_name)
     except (DownloadError, MissingDependencyError) as error:
         raise type(error)(
-            f"{error} Or name a folder with the ten images (--images-dir), or use the stand-ins "
-            f"(--image-set skimage)."
+            f"{error}; or name a folder with the ten images (--images-dir), or use the stand-ins "
+            f"(--image-set skimage)"
         ) from error
     remedy = (
         f"the file is the right one, so Pillow {metadata.version('pillow')} decodes it in another "

@@ -59,9 +59,16 @@ class Server:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's cache folder for nasdip-bench."""
     pytest.importorskip("pooch")
     monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr("pooch.os_cache", lambda project: tmp_path / project)
+    return tmp_path / "nasdip-bench"
+
+
+@pytest.fixture
+def server(cache: Path) -> Iterator[Server]:
     server = Server()
     thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -71,21 +78,23 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     thread.join()
 
 
-def test_fetched_once(server: Server, tmp_path: Path) -> None:
+def test_fetched_once_and_nothing_is_said(
+    server: Server, cache: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     server.files["/a.bin"] = CONTENT
     for _ in range(2):
-        path = fetch(
-            f"{server.url}/a.bin", sha256(CONTENT), cache_dir=tmp_path / "new", file_name="b.bin"
-        )
-        assert path == tmp_path / "new" / "b.bin"
+        path = fetch(f"{server.url}/a.bin", sha256(CONTENT), "b.bin")
+        assert path == cache / "b.bin"
         assert path.read_bytes() == CONTENT
     assert server.requests == ["/a.bin"]
+    assert capfd.readouterr() == ("", "")
 
 
-def test_damaged_cache_is_replaced(server: Server, tmp_path: Path) -> None:
+def test_damaged_cache_is_replaced(server: Server, cache: Path) -> None:
     server.files["/a.bin"] = CONTENT
-    (tmp_path / "a.bin").write_bytes(b"damaged")
-    path = fetch(f"{server.url}/a.bin", sha256(CONTENT), cache_dir=tmp_path, file_name="a.bin")
+    cache.mkdir()
+    (cache / "a.bin").write_bytes(b"damaged")
+    path = fetch(f"{server.url}/a.bin", sha256(CONTENT), "a.bin")
     assert path.read_bytes() == CONTENT
 
 
@@ -99,49 +108,35 @@ def test_damaged_cache_is_replaced(server: Server, tmp_path: Path) -> None:
     ],
 )
 def test_a_failed_download_leaves_nothing(
-    server: Server, tmp_path: Path, path: str, reason: str
+    server: Server, cache: Path, path: str, reason: str
 ) -> None:
     server.files |= {"/other": b"another file", "/cut": CONTENT[:-100]}
     with pytest.raises(DownloadError, match=f"cannot download .*{path} .*{reason}.*folder, or ge"):
-        fetch(server.url + path, sha256(CONTENT), cache_dir=tmp_path, file_name="a.bin")
-    assert list(tmp_path.iterdir()) == []
+        fetch(server.url + path, sha256(CONTENT), "a.bin")
+    assert list(cache.iterdir()) == []
 
 
-def test_connection_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("pooch")
-    monkeypatch.setenv("NO_PROXY", "*")
+@pytest.mark.usefixtures("cache")
+def test_connection_refused() -> None:
     with socket.socket() as unused:  # bound and not listening, so that nobody else takes the port
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/a.bin"
         with pytest.raises(DownloadError, match=r"Connection refused.*check the network"):
-            fetch(url, sha256(CONTENT), cache_dir=tmp_path, file_name="a.bin")
+            fetch(url, sha256(CONTENT), "a.bin")
 
 
-def test_cache_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(DownloadError, match="into '.*file/x' .*and the folder, or get the file"):
-        fetch(f"{server.url}/a", sha256(CONTENT), cache_dir=tmp_path / "file" / "x", file_name="a")
+def test_cache_folder_that_cannot_be_made(server: Server, cache: Path) -> None:
+    cache.write_bytes(b"")
+    with pytest.raises(DownloadError, match="into '.*nasdip-bench' .*and the folder, or get the f"):
+        fetch(f"{server.url}/a", sha256(CONTENT), "a")
 
 
-def test_without_pooch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pooch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(MissingDependencyError, match=r"pip install '\.\[download\]'"):
-        fetch("http://127.0.0.1/a", sha256(CONTENT), cache_dir=tmp_path, file_name="a")
+        fetch("http://127.0.0.1/a", sha256(CONTENT), "a")
     with pytest.raises(MissingDependencyError, match=r"download\].*--image-set skimage"):
-        images.load_images("nasdip", ["lena"], cache_dir=tmp_path)
-
-
-def test_the_default_cache_is_the_users_and_nothing_is_said(
-    server: Server,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    server.files["/a.bin"] = CONTENT
-    monkeypatch.setattr("pooch.os_cache", lambda project: tmp_path / project)
-    path = fetch(f"{server.url}/a.bin", sha256(CONTENT), cache_dir=None, file_name="a.bin")
-    assert path == tmp_path / "nasdip-bench" / "a.bin"
-    assert capfd.readouterr() == ("", "")
+        images.load_images("nasdip", ["lena"])
 
 
 # --- load_images by download ---
@@ -172,24 +167,22 @@ def published(server: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
     return {"entry": entry, "result": result}
 
 
-def test_load_by_download(server: Server, published: dict[str, Any], tmp_path: Path) -> None:
+def test_load_by_download(server: Server, published: dict[str, Any]) -> None:
     for _ in range(2):
-        (image,) = images.load_images("nasdip", ["lena"], cache_dir=tmp_path)
+        (image,) = images.load_images("nasdip", ["lena"])
         np.testing.assert_array_equal(image.pixels[0], published["result"])
     assert server.requests == ["/lena.png"]
     assert image.status == "original"
 
 
-def test_load_that_decodes_in_another_way(published: dict[str, Any], tmp_path: Path) -> None:
+def test_load_that_decodes_in_another_way(published: dict[str, Any]) -> None:
     published["entry"]["sha256_pixels"] = "0" * 64
     with pytest.raises(ImageError, match=r"expected 0{64}, found .*Pillow .* decodes it in ano"):
-        images.load_images("nasdip", ["lena"], cache_dir=tmp_path)
+        images.load_images("nasdip", ["lena"])
 
 
-def test_failed_load_names_the_other_ways(
-    server: Server, published: dict[str, Any], tmp_path: Path
-) -> None:
+def test_failed_load_names_the_other_ways(server: Server, published: dict[str, Any]) -> None:
     server.files.clear()
     with pytest.raises(DownloadError, match=r"404.*--images-dir.*--image-set skimage") as caught:
-        images.load_images("nasdip", ["lena"], cache_dir=tmp_path)
+        images.load_images("nasdip", ["lena"])
     assert "\n" not in str(caught.value)

@@ -244,7 +244,7 @@ def test_source_files_give_the_ten(
             break
     else:
         pytest.skip(f"no source file of {name} beside {images_dir}")
-    monkeypatch.setattr("nasdip_bench.images.download.fetch", lambda *args, **kwargs: path)
+    monkeypatch.setattr("nasdip_bench.images.download.fetch", lambda *_: path)
     (image,) = load_images("nasdip", [name])
     with PillowImage.open(images_dir / f"{name}.png") as picture:
         np.testing.assert_array_equal(image.pixels[0], np.asarray(picture))
@@ -320,7 +320,6 @@ def test_read_lossless(tmp_path: Path, suffix: str, pixels: np.ndarray) -> None:
     np.testing.assert_array_equal(image.pixels, np.moveaxis(np.atleast_3d(pixels), -1, 0))
     assert (image.name, image.image_set, image.status) == ("my picture", "user", "user")
     assert image.source == f"file:{path.name}"
-    assert read_image(path, name="mine").name == "mine"
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGB", 3), ("CMYK", 3)])
