@@ -34,7 +34,7 @@ SHORTENED = {
     "nasdip-bench figure 1": "-k 3",
 }
 SHORTENED |= {
-    command: "--dry-run --crop 64 --candidates 4 --scoring-inits 1 --device cpu"
+    command: "--dry-run --crop 64 --candidates 8 --device cpu"
     for command in COMMANDS
     if re.match("nasdip-build experiments --sets (skimage|user) ", command)
 }
