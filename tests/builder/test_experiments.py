@@ -142,10 +142,8 @@ def test_the_sets_are_read_and_checked(images_dir: Path):
 def test_a_missing_or_wrong_file_is_one_clear_error(tmp_path: Path):
     with pytest.raises(ConfigError, match="image set set5: say where the images are"):
         experiment_images("set5")
-    with pytest.raises(ImageError, match="there is no images folder"):
-        experiment_images("set5", tmp_path / "none")
-    with pytest.raises(ImageError, match="has no folder 'bm3d' or 'bm3d_gray'"):
-        experiment_images("bm3d", tmp_path)
+    with pytest.raises(ImageError, match="no images folder '.*none/bm3d_gray': each set is a fol"):
+        experiment_images("bm3d", tmp_path / "none")
     (tmp_path / "set5").mkdir()
     with pytest.raises(ImageError, match="has no 'baby.bmp', which is set5-baby of set5: add"):
         experiment_images("set5", tmp_path)

@@ -49,10 +49,10 @@ STOPPED = {
         "'builds/experiments' holds no results of experiments"
     ),
     "nasdip-build experiments --table 2 --images-dir DIR --dry-run": (
-        "there is no images folder 'DIR'"
+        "there is no images folder 'DIR/bm3d_gray'"
     ),
     "nasdip-build experiments --table 2,3 --sets bm3d,set12 --images-dir DIR --setting quick": (
-        "there is no images folder 'DIR'"
+        "there is no images folder 'DIR/bm3d_gray'"
     ),
 }
 
