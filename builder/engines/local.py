@@ -1,8 +1,8 @@
 """Run work units: in this process, or in several on this machine.
 
 An engine yields (unit, result) pairs as units finish, in any order. When a stop is requested, it
-abandons the units in progress. Only the worker knows what a unit is: the runs and scores of a
-dataset, whose result is the table of a shard, or the restorations of an experiment.
+abandons the units in progress. A unit is some runs or scores of a dataset; its result is the table
+of a shard.
 """
 
 from __future__ import annotations
@@ -31,9 +31,7 @@ Engine = Callable[
 
 ``spec.worker(check)`` returns an object whose ``execute(unit)`` runs a unit; it calls ``check``
 often, which raises to abandon the unit in progress. ``fits(unit)`` says whether a unit can finish
-in the remaining time; at the first that cannot, the engine stops starting units. If ``units`` is a
-deque, the engines of this module consume it in place, so the caller can add units as others
-finish."""
+in the remaining time; at the first that cannot, the engine stops starting units."""
 
 _POLL_SECONDS = 0.2
 
@@ -45,11 +43,9 @@ def in_this_process(
 ) -> Iterator[tuple[Any, Any]]:
     """Run units one after the other."""
     worker = spec.worker(interruption.check)
-    waiting = units if isinstance(units, deque) else deque(units)
-    while waiting:
-        if interruption.requested or not fits(waiting[0]):
+    for unit in units:
+        if interruption.requested or not fits(unit):
             return
-        unit = waiting.popleft()
         try:
             made = worker.execute(unit)
         except Interrupted:
@@ -67,7 +63,7 @@ def in_processes(workers: int) -> Engine:
     def engine(
         units: Sequence[Any], spec: Any, interruption: Interruption, fits: Callable[[Any], bool]
     ) -> Iterator[tuple[Any, Any]]:
-        waiting = units if isinstance(units, deque) else deque(units)
+        waiting = deque(units)
         crew: dict[Connection, BaseProcess] = {}
         idle: list[Connection] = []
         in_hand: dict[Connection, Any] = {}

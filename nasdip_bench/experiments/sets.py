@@ -3,8 +3,8 @@
 ``sets.json`` describes the sets (file names, checksums, sources); the pictures are not part of the
 package. They are read from a folder with one folder per set:
 
-    DIR/bm3d/Lena512.png  (or DIR/bm3d_gray/Lena512.png)    DIR/set12/01.png    DIR/cbm3d/...
-    DIR/set5/baby.bmp     DIR/set14/baboon.png
+    DIR/bm3d_gray/Lena512.png    DIR/set12/01.png    DIR/cbm3d/...
+    DIR/set5/baby.bmp            DIR/set14/baboon.png
 
 A file is recognised by its pixels, so any encoding will do. A picture that is in two sets has one
 name, and is restored once. In addition, "skimage" is the photographs that come with scikit-image,
@@ -72,32 +72,25 @@ def experiment_images(
     check_name("image set", image_set, EXPERIMENT_SETS)
     if image_set == "skimage":
         return load_images("skimage", names)
-    if images_dir is None:
-        raise ConfigError(f"image set {image_set}: say where the images are, with --images-dir DIR")
     if image_set == "user":
         return load_images("user", names, images_dir)
+    if images_dir is None:
+        raise ConfigError(f"image set {image_set}: say where the images are, with --images-dir DIR")
     facts = manifest()[image_set]
     entries = {entry["name"]: entry for entry in facts["images"]}
     for name in names or ():
         check_name(f"image of {image_set}", name, entries)
-    folder = _folder(images_dir, facts["folders"])
+    folder = images_dir / facts["folder"]
+    if not folder.is_dir():
+        raise ImageError(
+            f"there is no images folder {str(folder)!r}: each set is a folder in --images-dir, as "
+            f"docs/paper.md shows"
+        )
     return [
         _read(image_set, entry, folder)
         for name, entry in entries.items()
         if names is None or name in names
     ]
-
-
-def _folder(images_dir: Path, names: Sequence[str]) -> Path:
-    if not images_dir.is_dir():
-        raise ImageError(f"there is no images folder {str(images_dir)!r}: name another")
-    for name in names:
-        if (images_dir / name).is_dir():
-            return images_dir / name
-    raise ImageError(
-        f"images folder {str(images_dir)!r} has no folder {' or '.join(map(repr, names))}: each "
-        f"set is a folder in it, as docs/paper.md shows"
-    )
 
 
 def _read(image_set: str, entry: Mapping[str, Any], folder: Path) -> Image:

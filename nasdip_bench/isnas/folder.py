@@ -116,7 +116,6 @@ def resumes(path: Path, asked: Mapping[str, Any]) -> bool:
         raise ConfigError(
             f"{str(settings)!r} cannot be read ({error}): name another folder with --out"
         ) from error
-    found.setdefault("protocol_version", 1)  # the only version before it was noted
     wanted = json.loads(json.dumps(dict(asked)))
     names = (wanted.keys() | found.keys()) - {_FREE}
     differing = sorted(name for name in names if wanted.get(name) != found.get(name))

@@ -34,7 +34,7 @@ SHORTENED = {
     "nasdip-bench figure 1": "-k 3",
 }
 SHORTENED |= {
-    command: "--dry-run --crop 64 --candidates 4 --scoring-inits 1 --device cpu"
+    command: "--dry-run --crop 64 --candidates 8 --device cpu"
     for command in COMMANDS
     if re.match("nasdip-build experiments --sets (skimage|user) ", command)
 }
@@ -49,10 +49,10 @@ STOPPED = {
         "'builds/experiments' holds no results of experiments"
     ),
     "nasdip-build experiments --table 2 --images-dir DIR --dry-run": (
-        "there is no images folder 'DIR'"
+        "there is no images folder 'DIR/bm3d_gray'"
     ),
     "nasdip-build experiments --table 2,3 --sets bm3d,set12 --images-dir DIR --setting quick": (
-        "there is no images folder 'DIR'"
+        "there is no images folder 'DIR/bm3d_gray'"
     ),
 }
 

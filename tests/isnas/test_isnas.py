@@ -344,6 +344,14 @@ def test_a_rule_without_meaning_is_refused_before_anything_is_ranked(photo):
     noisy = degraded(photo, Denoise(), "camera")
     with pytest.raises(ConfigError, match="sigma of this image is not known"):
         Search(noisy, quick_config(noisy.task, stop="discrepancy(sigma=known)"))
+    for rule, earliest in (
+        ("fixed(iteration=61)", 61), ("es-wmv", 100), ("es-emv", 102), ("plateau(patience=60)", 61)
+    ):  # fmt: skip
+        message = f"before iteration {earliest}, but there are only 60 iterations: give more"
+        with pytest.raises(ConfigError, match=message):
+            Search(noisy, quick_config(noisy.task, stop=rule, iterations=60))
+    with pytest.raises(ConfigError, match="no ground truth at the size of selection 'full'"):
+        Search(noisy, quick_config(noisy.task, selector="oracle", selection="full"))
 
 
 def test_the_restoration_does_not_begin_where_the_cohort_did(photo):

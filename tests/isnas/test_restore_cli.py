@@ -44,7 +44,6 @@ def photos(tmp_path_factory) -> Path:
     pixels = load_images("skimage", ["camera"])[0].pixels[0, ::6, ::5]  # 86 x 103
     PillowImage.fromarray(pixels).save(folder / "wall.png")
     colour = np.stack([pixels, pixels[::-1], pixels[:, ::-1]], -1)
-    PillowImage.fromarray(colour).save(folder / "wall.jpg", quality=90)
     PillowImage.fromarray(pixels.astype(np.uint16) * 257).save(folder / "deep.tif")
     alpha = np.dstack([colour, np.full_like(pixels, 255)])
     PillowImage.fromarray(alpha).save(folder / "alpha.png")
@@ -199,74 +198,32 @@ def test_a_dry_run_says_that_the_folder_holds_another_search(restore, photos, tm
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{}/none.png", "--task=denoise"], "there is no image file"),
-        (["{}/no.png", "--task=denoise"], "is not an image that can be read"),
         (["{}/cut.png", "--task=denoise"], "damaged, cut short"),
-        (["{}", "--task=denoise"], "is a folder or a device"),
         (["{}/wall.png"], "--task"),
         (["{}/wall.png", "--task=sharpen"], "unknown task 'sharpen'"),
-        (["{}/wall.png", "--task=denoise", "--sigma=0", "--corrupt"], "sigma 0"),
-        (["{}/wall.png", "--task=inpaint"], "needs a mask of the missing pixels"),
-        (["{}/wall.png", "--task=inpaint", "--missing=1", "--corrupt"], "missing fraction 1"),
         (["{}/wall.png", "--task=inpaint", "--mask={}/none.png"], "there is no image file"),
-        (["{}/wall.png", "--task=inpaint", "--mask={}/wall.tif"], "there is no image file"),
-        (["{}/wall.png", "--task=denoise", "--mask={}/mask.png"], "a mask is for inpainting"),
-        (["{}/wall.png", "--task=super-resolve", "--factor=3"], "factor 3 must be 2, 4 or 8"),
-        (["{}/wall.png", "--task=super-resolve", "--selection=resized"], "is not defined for"),
-        (
-            ["{}/wall.png", "--task=inpaint", "--corrupt", "--sigma=10"],
-            "--sigma has an effect only for denoise: leave it out",
-        ),
-        (
-            ["{}/wall.png", "--task=denoise", "--stop=discrepancy(sigma=known)"],
-            "sigma of this image is not known; give it to nasdip-restore with --sigma",
-        ),
+        (["{}/wall.png", "--task=inpaint", "--sigma=10"], "--sigma has an effect only for denoise"),
         (
             ["{}/wall.png", "--task=inpaint", "--missing=0.5", "--mask={}/mask.png", "--corrupt"],
             "--missing has an effect only for inpaint, --corrupt and no mask",
         ),
         (["{}/wall.png", "--task=denoise", "--corrupt", "--missing=0.5"], "--missing has an eff"),
         (["{}/wall.png", "--task=denoise", "--factor=4"], "--factor has an effect only for super"),
-        (["{}/wall.png", "--task=denoise", "--stop=soon"], "unknown stopping rule 'soon'"),
         (
-            ["{}/wall.png", "--task=denoise", "--stop=fixed(iteration=3000)"],
-            "fixed(iteration=3000) can keep no output before iteration 3000, but there are only 12",
-        ),
-        *(
-            (["{}/wall.png", "--task=denoise", f"--stop={rule}", "--iterations=60"], message)
-            for rule, message in (
-                ("es-wmv", "before iteration 100, but there are only 60 iterations: give more"),
-                ("es-emv", "before iteration 102, but"),
-                ("plateau(patience=60)", "before iteration 61, but"),
-            )
-        ),
-        (["{}/wall.png", "--task=denoise", "--stop=fixed("], "'fixed(' is not a stopping rule"),
-        (
-            ["{}/wall.png", "--task=inpaint", "--corrupt", "--stop=discrepancy"],
-            "there is no noise to compare with",
+            ["{}/wall.png", "--task=denoise", "--stop=discrepancy(sigma=known)"],
+            "sigma of this image is not known; give it to nasdip-restore with --sigma",
         ),
         (
             ["{}/wall.png", "--task=denoise", "--corrupt", "--preset=quick", "--selector=oracle"],
             "no ground truth at the size of selection 'resized'",
         ),
-        (
-            ["{}/wall.png", "--task=denoise", "--selection=full", "--selector=oracle"],
-            "no ground truth at the size of selection 'full'",
-        ),
-        (["{}/wall.png", "--task=denoise", "--out={}/no.png"], "no.png' is a file; name another"),
         (["{}/wall.png", "--task=denoise", "--out={}/no.png/a/b"], "no.png' is a file; name an"),
-        (["{}/wall.png", "--task=denoise", "--score=psd"], "unknown score 'psd'"),
-        (["{}/wall.png", "--task=denoise", "--cohort=9", "--candidates=3"], "a cohort of 9"),
         (["{}/wall.png", "--task=denoise", "--preset=slow"], "unknown preset 'slow'"),
         (["{}/wall.png", "--task=denoise", "--device=tpu"], "device 'tpu'"),
         (["{}/wall.png", "--task=denoise", "--time-limit=soon"], "time limit 'soon'"),
         (
             ["{}/wall.png", "--task=denoise", "--corrupt", "--ground-truth={}/wall.png"],
             "is its own ground truth",
-        ),
-        (
-            ["{}/wall.png", "--task=denoise", "--ground-truth={}/wall.jpg"],
-            "ground truth is 3 x 86 x 103, but must be 1 x 86 x 103",
         ),
     ],
 )
