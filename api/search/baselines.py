@@ -10,6 +10,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from nasdip_bench.ranks.groups import group_means
+
 from ..simulation.observations import Observation
 from ..simulation.simulator import Simulator
 
@@ -48,7 +50,7 @@ def one_sampling(sim: Simulator, rng: np.random.Generator) -> None:
     architecture's PSNR. The best one can be read off a table of other images.
     """
     kinds = sim.runs.bench.architecture_rows.samplings[sim.space]
-    best = _best(_group_means(sim.runs.elsewhere, kinds), rng)
+    best = _best(group_means(sim.runs.elsewhere, kinds), rng)
     for arch_id in rng.permutation(sim.space[kinds == kinds[best]]).tolist():
         sim.train(arch_id)
 
@@ -75,29 +77,14 @@ def cell_table(sim: Simulator, rng: np.random.Generator) -> None:
     """
     elsewhere, kinds = sim.runs.elsewhere, sim.runs.bench.architecture_rows.samplings[sim.space]
     cells = np.array([arch.cell for arch in sim.runs.neighbourhood.architectures])
-    by_cell = _group_means(elsewhere, cells, without_own=True)
-    values = np.where(np.isnan(by_cell), _group_means(elsewhere, kinds), by_cell)
+    by_cell = group_means(elsewhere, cells, without_own=True)
+    values = np.where(np.isnan(by_cell), group_means(elsewhere, kinds), by_cell)
     sim.choose(int(sim.space[_best(values, rng)]))
 
 
 def rank_value(seen: Observation) -> float:
     """A PSNR to rank by; diverged runs rank lowest."""
     return -math.inf if seen.status == "diverged" else seen.psnr_db
-
-
-def _group_means(
-    values: NDArray[np.float64], groups: NDArray[np.integer], *, without_own: bool = False
-) -> NDArray[np.float64]:
-    """(n,) the mean over each one's group, or over its other members; NaN where there are none."""
-    there = np.isfinite(values)
-    _, group = np.unique(groups, return_inverse=True)
-    sums, counts = (
-        np.bincount(group, of)[group] - (of if without_own else 0)
-        for of in (np.where(there, values, 0.0), there.astype(np.float64))
-    )
-    means = np.full(len(values), np.nan)
-    np.divide(sums, counts, out=means, where=counts > 0)
-    return means
 
 
 def _best(values: NDArray[np.float64], rng: np.random.Generator) -> int:

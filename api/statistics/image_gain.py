@@ -139,7 +139,7 @@ def _gains(values: NDArray[np.float64], resampling: Resampling) -> list[dict[str
 def _gaps(values: NDArray[np.float64], level: float) -> list[dict[str, float]]:
     """The gap of taus of each image, and its mean; arguments as in `_judged`."""
     images = values.shape[1]
-    pairs = [*itertools.permutations(np.moveaxis(values, 0, -1).swapaxes(0, 1), 2)]
+    pairs = itertools.permutations(values.transpose(2, 1, 0), 2)  # of seeds
     # (image, image, 1 + architecture): tau between runs of different seeds, and its influences.
     between = np.mean(
         [taus(signs_of(one[:, None]), signs_of(other)).expansion for one, other in pairs], axis=0

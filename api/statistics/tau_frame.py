@@ -101,6 +101,7 @@ def tau_frames(
         [taus(signs_of(x[:, at], strata), signs_of(y[:, at].T, strata)) for x, y in pairs]
         for at in runs.images
     ]
+    # (image, pair, column, 1 + architecture) and (image, pair, count, column)
     expansions = np.array([[one.expansion for one in of] for of in found])
     counts = np.array([[[getattr(one, name) for name in COUNTS] for one in of] for of in found])
     frames = []

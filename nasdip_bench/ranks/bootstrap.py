@@ -28,7 +28,7 @@ def draw_resamples(n: int, resamples: int, rng: int = 0) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=2)
 def _drawn(n: int, resamples: int, rng: int) -> NDArray[np.float32]:
-    """Read-only, since cached: all scores of a table are judged on the same resamples."""
+    """Read-only, since cached: all rules of a table are judged on the same resamples."""
     drawn = np.zeros((resamples, n), np.float32)
     if n:
         drawn[:] = np.random.default_rng(rng).multinomial(n, np.full(n, 1 / n), size=resamples)

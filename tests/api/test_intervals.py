@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from nasdip_bench import NASDIPBench
+from nasdip_bench.api import figure3, figure4
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from tests import synthetic
 from tests.synthetic import LOW
@@ -102,6 +103,8 @@ def test_within_one_sampling_and_order(bench):
             assert row["pairs"] == len(pairs) < whole.loc[proxy, reference, image]["pairs"]
             assert row["tied_y"] == np.count_nonzero(b == 0)
             assert bool(row["reason"]) == math.isnan(row["tau"])
+    constant = frame.loc[("psd_99_bandwidth", "none", "lena"), "reason"]
+    assert constant == "no two of one kind differ in both samples"
     how = {"within": True, "target": "best_iteration"}
     own = bench.correlate(scores.values[:, :, 0], "denoise", **how)
     np.testing.assert_allclose(own["tau"], frame.loc[scores.columns[0]]["tau"])
@@ -138,6 +141,12 @@ def test_levels_are_checked_alike(bench, statistic):
     for level in (95, "0.95"):
         with pytest.raises(ConfigError, match=f"confidence level {level!r} must lie between 0 an"):
             getattr(bench, statistic)("denoise", level=level)
+
+
+def test_cohorts_are_several_sizes(bench):
+    for call in (figure3, figure4):
+        with pytest.raises(ConfigError, match="cohort sizes 5 must be several whole numbers"):
+            call(bench, "denoise", cohorts=5)
 
 
 # Seeds and fidelities

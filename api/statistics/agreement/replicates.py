@@ -133,9 +133,10 @@ def fidelity_agreement(
             for one in sets[a].seeds
             for other in sets[b].seeds
         ]
-        (frames[a, b],) = tau_frames(
+        of_pair = tau_frames(
             sets[a], pairs, [f"that at {b}"], level, strata, called=f"{measured} at {a}"
         )
+        frames[a, b] = of_pair[0]
     frame = stacked(frames, ["fidelity_a", "fidelity_b", "image"])
     seeds = {name: list(runs.seeds) for name, runs in sets.items()}
     facts = {"task": task, "target": measured, "seeds": seeds}

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import check_name, check_whole
+from nasdip_bench.ranks.groups import group_means
 from nasdip_bench.ranks.tau import NO_ESTIMATE
 from nasdip_bench.ranks.top import top_k
 
@@ -226,8 +227,11 @@ def _nulls(runs: RunSet, strata: NDArray[np.intp]) -> list[Candidate]:
     whole = runs._replace(images=tuple(range(len(bench.images))))
     target = whole.values().mean(axis=2)  # (architecture, image)
     cells = np.array([arch.cell for arch in bench])
-    by_sampling = _means_elsewhere(target, strata, own=True)
-    by_cell = _means_elsewhere(target, cells, own=False)
+    elsewhere = [np.delete(target, image, axis=1) for image in whole.images]
+    by_sampling, by_cell = (
+        np.stack([group_means(of, groups, without_own=cell) for of in elsewhere], axis=1)
+        for groups, cell in ((strata, False), (cells, True))
+    )
     by_cell = np.where(np.isfinite(by_cell), by_cell, by_sampling)
     return [
         Candidate(name, NULL, "higher", dict.fromkeys(runs.seeds, matrix), 0.0)
@@ -259,29 +263,4 @@ def _merit(runs: ScoredRuns, image: int, k: int) -> dict[str, float]:
             best = {*top_k(values, k).tolist()}
             found["precision"] = len(best & {*order[:k].tolist()}) / k
             found["precision_chance"] = k / len(values)
-    return found
-
-
-def _means_elsewhere(
-    target: NDArray[np.float64], groups: NDArray[np.integer], *, own: bool
-) -> NDArray[np.float64]:
-    """(architecture, image) mean target of a group on the other images; NaN if none is left.
-
-    Args:
-        target: (architecture, image), NaN if missing.
-        groups: (architecture,) group of each.
-        own: also count an architecture's own values; then all of a group have the same mean.
-    """
-    there = np.isfinite(target)
-    values = np.where(there, target, 0.0)
-    found = np.full(target.shape, np.nan)
-    for group in np.unique(groups):
-        mine = np.flatnonzero(groups == group)
-        sums = []
-        for of in (values[mine], there[mine].astype(np.float64)):
-            left = np.broadcast_to(of.sum() - of.sum(axis=0), of.shape)
-            sums.append(left if own else left - of.sum(axis=1, keepdims=True) + of)
-        means = np.full(sums[0].shape, np.nan)
-        np.divide(sums[0], sums[1], out=means, where=sums[1] > 0)
-        found[mine] = means
     return found
