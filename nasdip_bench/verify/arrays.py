@@ -62,6 +62,21 @@ def _files(runs: pd.DataFrame, fidelity: str, task: str) -> Iterator[tuple[int, 
 def _part_problems(
     path: str, kind: str, part: CurvePart, record: TaskRecord, rows: pd.DataFrame, whole: bool
 ) -> Problems:
+    problems = [*_misfits(path, kind, part, record, rows, whole)]
+    yield from problems
+    if problems:
+        return
+    ok = rows[rows["status"] == "ok"]
+    for name, codes in part.codes.items():
+        if name in _COLUMNS:
+            values = decode(codes[ok["curve_row"]], CODES[name])
+            yield from _compare(path, name, values, part.iterations, ok, record, whole)
+
+
+def _misfits(
+    path: str, kind: str, part: CurvePart, record: TaskRecord, rows: pd.DataFrame, whole: bool
+) -> Problems:
+    """Why the arrays of a file cannot be compared with the table."""
     expected = kept_points(record.iterations, record.stop) + 1
     if not np.array_equal(part.iterations, expected):
         yield f"{path} does not keep the iterations of the schema: {len(part.iterations)} points"
@@ -73,18 +88,10 @@ def _part_problems(
     shapes = {codes.shape for codes in part.codes.values()}
     if part.crossings is not None:
         shapes.add((len(part.crossings), len(expected)))
-    if shapes != {(len(rows), len(expected))}:
+    if shapes - {(len(rows), len(expected))}:
         yield f"{path} does not have one row for each of the {len(rows)} runs"
-        return
-    places = rows["curve_row"].to_numpy()
-    if not np.array_equal(np.sort(places), np.arange(len(rows))):
+    if not np.array_equal(np.sort(rows["curve_row"]), np.arange(len(rows))):
         yield f"runs: curve_row does not number the rows of {path}"
-        return
-    ok = rows[rows["status"] == "ok"]
-    for name, codes in part.codes.items():
-        if name in _COLUMNS:
-            values = decode(codes[ok["curve_row"]], CODES[name])
-            yield from _compare(path, name, values, part.iterations, ok, record, whole)
 
 
 def _compare(
@@ -136,10 +143,9 @@ def stop_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Problems:
             except NasdipError as error:
                 yield str(error)
                 continue
-            places = rows["curve_row"].to_numpy()
-            numbered = np.array_equal(np.sort(places), np.arange(len(rows)))
-            if not numbered or len(curve.codes["psnr_smooth"]) != len(rows):
+            if any(_misfits(path, "curves", curve, record, rows, own)):
                 continue  # reported for the curves
+            places = rows["curve_row"].to_numpy()
             run_of = rows.iloc[np.argsort(places)[table["curve_row"].to_numpy()]]
             keys = [*KEYS["runs"]]
             unlike = run_of[keys].to_numpy() != table.select(keys).to_pandas().to_numpy()
