@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset import DatasetFolder, TaskRecord
@@ -18,7 +22,7 @@ from nasdip_bench.observables import SSIM
 from nasdip_bench.stopping import target_rule
 from nasdip_bench.tasks import get_task
 
-from .relations import Problems, Table, bad_rows, rows_of
+from .relations import Problems, bad_rows, rows_of
 
 _ROUNDED_DB = 0.0012
 """How far a value of ``stops/``, rounded to a thousandth, may be from a coded one."""
@@ -30,45 +34,49 @@ _COLUMNS = {"psnr": "psnr_db", "psnr_smooth": "psnr_smooth_db", SSIM: SSIM}
 """By curve, the ending of the columns of runs.parquet that are read off it."""
 
 
-def curve_problems(folder: DatasetFolder, runs: Table) -> Problems:
+def curve_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Problems:
     """Files that do not follow the schema, and curves that contradict the table."""
     whole = folder.manifest.protocol_version != FOREIGN_PROTOCOL
     for fidelity, task, record in folder.manifest.task_records():
-        mine = rows_of(runs, fidelity, task)
-        files = _files(runs, mine)
-        for kind in KINDS:
-            for (seed, part), rows in files.items():
-                path = part_path(kind, fidelity, task, seed, part)
-                if path not in folder.manifest.files:
-                    if whole or kind == "curves":
-                        yield f"{path} is not listed in manifest.json, which has runs of it"
-                    continue
-                try:
-                    found = folder.part(kind, fidelity, task, seed, part)
-                except NasdipError as error:
-                    yield str(error)
-                    continue
-                yield from _part_problems(path, kind, found, record, runs, rows, whole)
+        for kind, (seed, part, rows) in itertools.product(KINDS, _files(runs, fidelity, task)):
+            path = part_path(kind, fidelity, task, seed, part)
+            if path not in folder.manifest.files:
+                if whole or kind == "curves":
+                    yield f"{path} is not listed in manifest.json, which has runs of it"
+                continue
+            try:
+                found = folder.part(kind, fidelity, task, seed, part)
+            except NasdipError as error:
+                yield str(error)
+                continue
+            yield from _part_problems(path, kind, found, record, rows, whole)
 
 
-def _files(runs: Table, mine: NDArray[np.intp]) -> dict[tuple[int, int], NDArray[np.intp]]:
-    """The rows of runs.parquet whose curves are in a file, by the file's seed and part."""
-    seeds, parts = runs["seed"][mine], part_of(runs["arch_id"][mine])
-    return {
-        (seed, part): mine[(seeds == seed) & (parts == part)]
-        for seed, part in sorted({*zip(seeds.tolist(), parts.tolist(), strict=True)})
-    }
+def _files(runs: pd.DataFrame, fidelity: str, task: str) -> Iterator[tuple[int, int, pd.DataFrame]]:
+    """(seed, part, rows) of the files that have the curves of runs of a fidelity and task."""
+    mine = rows_of(runs, fidelity, task)
+    for (seed, part), rows in mine.groupby(["seed", part_of(mine["arch_id"].to_numpy())]):
+        yield seed, part, rows
 
 
 def _part_problems(
-    path: str,
-    kind: str,
-    part: CurvePart,
-    record: TaskRecord,
-    runs: Table,
-    rows: NDArray[np.intp],
-    whole: bool,
+    path: str, kind: str, part: CurvePart, record: TaskRecord, rows: pd.DataFrame, whole: bool
 ) -> Problems:
+    problems = [*_misfits(path, kind, part, record, rows, whole)]
+    yield from problems
+    if problems:
+        return
+    ok = rows[rows["status"] == "ok"]
+    for name, codes in part.codes.items():
+        if name in _COLUMNS:
+            values = decode(codes[ok["curve_row"]], CODES[name])
+            yield from _compare(path, name, values, part.iterations, ok, record, whole)
+
+
+def _misfits(
+    path: str, kind: str, part: CurvePart, record: TaskRecord, rows: pd.DataFrame, whole: bool
+) -> Problems:
+    """Why the arrays of a file cannot be compared with the table."""
     expected = kept_points(record.iterations, record.stop) + 1
     if not np.array_equal(part.iterations, expected):
         yield f"{path} does not keep the iterations of the schema: {len(part.iterations)} points"
@@ -80,18 +88,10 @@ def _part_problems(
     shapes = {codes.shape for codes in part.codes.values()}
     if part.crossings is not None:
         shapes.add((len(part.crossings), len(expected)))
-    if shapes != {(len(rows), len(expected))}:
+    if shapes - {(len(rows), len(expected))}:
         yield f"{path} does not have one row for each of the {len(rows)} runs"
-        return
-    places = runs["curve_row"][rows]
-    if not np.array_equal(np.sort(places), np.arange(len(rows))):
+    if not np.array_equal(np.sort(rows["curve_row"]), np.arange(len(rows))):
         yield f"runs: curve_row does not number the rows of {path}"
-        return
-    ok = runs["status"][rows].astype(str) == "ok"
-    for name, codes in part.codes.items():
-        if name in _COLUMNS:
-            values = decode(codes[places[ok]], CODES[name])
-            yield from _compare(path, name, values, part.iterations, runs, rows[ok], record, whole)
 
 
 def _compare(
@@ -99,8 +99,7 @@ def _compare(
     name: str,
     curves: NDArray[np.float64],
     iterations: NDArray[np.int32],
-    runs: Table,
-    rows: NDArray[np.intp],
+    rows: pd.DataFrame,
     record: TaskRecord,
     whole: bool,
 ) -> Problems:
@@ -113,30 +112,29 @@ def _compare(
     absent = np.isnan(curves)
     # No point may follow the first missing one.
     gaps = absent if whole else absent[:, :-1] & ~absent[:, 1:]
-    bad = np.asarray(gaps.any(axis=1))
-    yield from bad_rows("runs", bad, f"are ok with missing points in {path} ({name})", rows)
+    what = f"are ok with missing points in {path} ({name})"
+    yield from bad_rows("runs", rows, gaps.any(axis=1), what)
     for end, iteration in (("final", record.stop), ("last", record.iterations)):
-        value = runs[f"{end}_{column}"][rows]
+        value = rows[f"{end}_{column}"].to_numpy()
         stated = np.clip(value, code.lowest, code.highest)
         at = curves[:, np.searchsorted(iterations, iteration)]
         bad = np.abs(at - stated) > tolerance
         if end == "final":
             bad |= np.isnan(at) != np.isnan(value)
-        yield from bad_rows("runs", bad, f"have a {end}_{column} that is not in {path}", rows)
-    best = np.clip(runs[f"best_{column}"][rows], code.lowest, code.highest)
-    bad = np.asarray((curves > best[:, None] + tolerance).any(axis=1))
-    yield from bad_rows("runs", bad, f"have a best_{column} below a point of {path}", rows)
+        yield from bad_rows("runs", rows, bad, f"have a {end}_{column} that is not in {path}")
+    best = np.clip(rows[f"best_{column}"].to_numpy(), code.lowest, code.highest)
+    below = (curves > best[:, None] + tolerance).any(axis=1)
+    yield from bad_rows("runs", rows, below, f"have a best_{column} below a point of {path}")
 
 
-def stop_problems(folder: DatasetFolder, runs: Table) -> Problems:
+def stop_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Problems:
     """Stops that do not follow the schema, or contradict runs and curves."""
     own = folder.manifest.protocol_version != FOREIGN_PROTOCOL
     for fidelity, task, record in folder.manifest.task_records():
-        for (seed, part), rows in _files(runs, rows_of(runs, fidelity, task)).items():
+        for seed, part, rows in _files(runs, fidelity, task):
             path = part_path("stops", fidelity, task, seed, part)
-            ok = runs["status"][rows].astype(str) == "ok"
             if path not in folder.manifest.files:
-                if own and ok.any():
+                if own and (rows["status"] == "ok").any():
                     yield f"{path} is not listed in manifest.json, which has runs of it"
                 continue
             try:
@@ -145,30 +143,24 @@ def stop_problems(folder: DatasetFolder, runs: Table) -> Problems:
             except NasdipError as error:
                 yield str(error)
                 continue
-            places = runs["curve_row"][rows]
-            numbered = np.array_equal(np.sort(places), np.arange(len(rows)))
-            if not numbered or len(curve.codes["psnr_smooth"]) != len(rows):
+            if any(_misfits(path, "curves", curve, record, rows, own)):
                 continue  # reported for the curves
-            run_of = rows[np.argsort(places)][table["curve_row"].to_numpy()]
-            unlike = np.zeros(len(run_of), bool)
-            for name in KEYS["runs"]:
-                unlike |= table[name].to_numpy() != runs[name][run_of]
+            places = rows["curve_row"].to_numpy()
+            run_of = rows.iloc[np.argsort(places)[table["curve_row"].to_numpy()]]
+            keys = [*KEYS["runs"]]
+            unlike = run_of[keys].to_numpy() != table.select(keys).to_pandas().to_numpy()
             if unlike.any():
-                yield f"{path} has {np.count_nonzero(unlike)} rows of other runs than it says"
+                count = np.count_nonzero(unlike.any(axis=1))
+                yield f"{path} has {count} rows of other runs than it says"
                 continue
-            yield from _stop_values(path, stops.take(places), curve, record, runs, rows)
+            yield from _stop_values(path, stops.take(places), curve, record, rows)
 
 
 def _stop_values(
-    path: str,
-    stops: StopPart,
-    curve: CurvePart,
-    record: TaskRecord,
-    runs: Table,
-    rows: NDArray[np.intp],
+    path: str, stops: StopPart, curve: CurvePart, record: TaskRecord, rows: pd.DataFrame
 ) -> Problems:
     """Check the stops of some rows of runs.parquet, in their order."""
-    ok = runs["status"][rows].astype(str) == "ok"
+    ok = (rows["status"] == "ok").to_numpy()
     delivered, paid = stops.values["iteration"], stops.values["paid"]
     there = delivered > 0
     if not np.array_equal(there, np.broadcast_to(ok[:, None], there.shape)):
@@ -179,13 +171,13 @@ def _stop_values(
         return
     point = np.searchsorted(curve.iterations, delivered)
     kept = there & (curve.iterations[point] == delivered)
-    codes = curve.codes["psnr_smooth"][runs["curve_row"][rows]]
+    codes = curve.codes["psnr_smooth"][rows["curve_row"]]
     on_curve = decode(np.take_along_axis(codes, point, axis=1))
     psnr = stops.values["psnr_smooth_db"]
     if (kept & ~(np.abs(on_curve - psnr) <= _ROUNDED_DB)).any():
         yield f"{path} has a psnr_smooth_db that is not on the run's curve"
-    rule = target_rule(get_task(str(runs["task"][rows[0]])).kind)
-    at, value = np.full(len(rows), record.stop), runs["final_psnr_smooth_db"][rows]
+    rule = target_rule(get_task(rows["task"].iloc[0]).kind)
+    at, value = np.full(len(rows), record.stop), rows["final_psnr_smooth_db"].to_numpy()
     if (rule.name, rule.parameters) in stops.rules:
         place = stops.rules.index((rule.name, rule.parameters))
         at, value = delivered[:, place], psnr[:, place]
@@ -193,11 +185,11 @@ def _stop_values(
         ("stopped_iteration", at, 0.0),
         ("stopped_psnr_smooth_db", value, _ROUNDED_DB),
     ):
-        bad = ok & ~(np.abs(runs[name][rows] - expected) <= apart)
-        yield from bad_rows("runs", bad, f"have a {name} that is not where {rule} stops", rows)
+        bad = ok & ~(np.abs(rows[name] - expected) <= apart)
+        yield from bad_rows("runs", rows, bad, f"have a {name} that is not where {rule} stops")
 
 
-def distance_problems(folder: DatasetFolder, runs: Table) -> Problems:
+def distance_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Problems:
     """Distances that do not follow the schema, or do not belong to the runs."""
     for fidelity, task, _ in folder.manifest.task_records():
         if not folder.has_distances(fidelity, task):
@@ -220,11 +212,11 @@ def distance_problems(folder: DatasetFolder, runs: Table) -> Problems:
         if unlike:
             yield f"{path} has the shapes {', '.join(unlike)}, for {count} architectures"
             continue
-        if seeds != sorted({*seeds}) or not {*seeds} <= {*runs["seed"][mine].tolist()}:
+        if seeds != sorted({*seeds}) or not {*seeds} <= {*mine["seed"]}:
             yield f"{path} has the seeds {seeds!s:.100}, which are not those of runs, ascending"
             continue
         there = found.truth != MISSING
-        final = _final(folder, runs, mine[runs["status"][mine].astype(str) == "ok"], found)
+        final = _final(folder, mine[mine["status"] == "ok"], found)
         apart = np.abs(decode(found.truth)[there] - np.minimum(final[there], DECIBEL.highest))
         if not (apart <= _STEPS / DECIBEL.steps).all():
             yield f"{path} has restorations whose PSNR is not final_psnr_smooth_db of a run"
@@ -235,14 +227,13 @@ def distance_problems(folder: DatasetFolder, runs: Table) -> Problems:
             yield f"{path} has distances of runs that have no restoration"
 
 
-def _final(
-    folder: DatasetFolder, runs: Table, rows: NDArray[np.intp], found: Distances
-) -> NDArray[np.float64]:
+def _final(folder: DatasetFolder, rows: pd.DataFrame, found: Distances) -> NDArray[np.float64]:
     """(image, seed, architecture): final_psnr_smooth_db of some rows of runs.parquet, else NaN."""
-    images, seeds = folder.manifest.images, found.seeds.tolist()
+    images = {image: place for place, image in enumerate(folder.manifest.images)}
+    seeds = {seed: place for place, seed in enumerate(found.seeds.tolist())}
+    inside = rows["arch_id"].between(0, folder.manifest.architectures - 1)
+    rows = rows[inside & rows["image"].isin(images) & rows["seed"].isin(seeds)]
     final = np.full(found.truth.shape, np.nan)
-    columns = ("image", "seed", "arch_id", "final_psnr_smooth_db")
-    for image, seed, arch_id, value in zip(*(runs[c][rows].tolist() for c in columns), strict=True):
-        if image in images and seed in seeds and 0 <= arch_id < found.truth.shape[2]:
-            final[images.index(image), seeds.index(seed), arch_id] = value
+    places = rows["image"].map(images), rows["seed"].map(seeds), rows["arch_id"]
+    final[places] = rows["final_psnr_smooth_db"]
     return final

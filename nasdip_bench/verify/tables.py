@@ -6,14 +6,12 @@ It reads everything, so it takes seconds, while opening a dataset takes millisec
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
 from nasdip_bench.dataset.croissant import CROISSANT
@@ -29,7 +27,6 @@ from nasdip_bench.space.cost import architecture_facts
 from .arrays import curve_problems, distance_problems, stop_problems
 from .relations import (
     Problems,
-    Table,
     bad_rows,
     corruption_problems,
     count_problems,
@@ -53,11 +50,10 @@ def find_problems(path: Path | str) -> list[str]:
     except NasdipError as error:
         return [str(error)]
     problems = [*_files(folder)]
-    tables: dict[str, Table] = {}
+    tables: dict[str, pd.DataFrame] = {}
     for name in RELEASE_TABLES:
         try:
-            table = folder.table(name)
-            tables[name] = {column: table[column].to_numpy() for column in table.column_names}
+            tables[name] = folder.table(name).to_pandas()
         except NasdipError as error:
             problems.append(str(error))
     checks: list[tuple[Sequence[str], Callable[..., Problems]]] = [
@@ -106,115 +102,93 @@ def _files(folder: DatasetFolder) -> Problems:
 # Tables
 
 
-def _isin(values: NDArray[Any], allowed: Sequence[Any]) -> NDArray[np.bool_]:
-    return np.isin(values.astype(str), [str(value) for value in allowed])
-
-
-def _duplicates(table: Table, key: Sequence[str]) -> NDArray[np.bool_]:
-    columns = (
-        [None if value != value else value for value in table[name].tolist()] for name in key
-    )
-    rows = list(zip(*columns, strict=True))
-    counts = Counter(rows)
-    return np.array([counts[row] > 1 for row in rows], bool)
-
-
-def _absent_numbers(name: str, table: Table) -> Problems:
+def _absent_numbers(name: str, table: pd.DataFrame) -> Problems:
     """NaN where the schema has no missing values; Parquet itself excludes nulls there."""
     for column in RELEASE_TABLES[name]:
         if column.type == "float64" and not column.nullable:
-            yield from bad_rows(name, np.isnan(table[column.name]), f"have no {column.name}")
+            yield from bad_rows(name, table, table[column.name].isna(), f"have no {column.name}")
 
 
-def _architectures(manifest: Manifest, table: Table) -> Problems:
+def _architectures(manifest: Manifest, table: pd.DataFrame) -> Problems:
     yield from _absent_numbers("architectures", table)
-    count = len(table["arch_id"])
-    if count != manifest.architectures:
-        yield f"{MANIFEST} says {manifest.architectures} architectures, the table has {count}"
-    yield from bad_rows(
-        "architectures", table["arch_id"] != np.arange(count), "have an arch_id that is not the row"
-    )
-    yield from bad_rows("architectures", _duplicates(table, ["architecture"]), "are not unique")
-    wrong: dict[str, NDArray[np.bool_]] = {}
-    for row, text in enumerate(table["architecture"].tolist()):
+    if len(table) != manifest.architectures:
+        yield f"{MANIFEST} says {manifest.architectures} architectures, the table has {len(table)}"
+    other = table["arch_id"] != table.index
+    yield from bad_rows("architectures", table, other, "have an arch_id that is not the row")
+    twice = table.duplicated("architecture", keep=False)
+    yield from bad_rows("architectures", table, twice, "are not unique")
+    facts = {}
+    for row, text in table["architecture"].items():
         try:
-            arch = Architecture.parse(text)
+            facts[row] = architecture_facts(Architecture.parse(text))
         except NasdipError as error:
             yield f"architectures: row {row}: {error}"
-            continue
-        for column, fact in architecture_facts(arch).items():
-            value = table[column][row]
-            missing = value is None or value != value
-            if (fact is not None) if missing else value != fact:
-                wrong.setdefault(column, np.zeros(count, bool))[row] = True
-    for column, bad in wrong.items():
+    wanted = pd.DataFrame.from_dict(facts, orient="index")
+    known = table.loc[wanted.index]
+    for column, values in wanted.items():
+        unlike = (known[column] != values) & ~(known[column].isna() & values.isna())
         what = f"have a {column} that contradicts the architecture"
-        yield from bad_rows("architectures", bad, what)
+        yield from bad_rows("architectures", known, unlike, what)
 
 
-def _images(manifest: Manifest, table: Table) -> Problems:
+def _images(manifest: Manifest, table: pd.DataFrame) -> Problems:
     yield from _absent_numbers("images", table)
     if table["name"].tolist() != manifest.images:
         yield f"{MANIFEST} says images {', '.join(manifest.images)}, the table has others"
     if manifest.protocol_version != FOREIGN_PROTOCOL:
-        unknown = np.array([value is None for value in table["sha256"]], bool)
-        yield from bad_rows("images", unknown, "have no sha256")
-    sets = sorted({str(s) for s in table["image_set"].tolist()} - {manifest.image_set})
+        yield from bad_rows("images", table, table["sha256"].isna(), "have no sha256")
+    sets = sorted({*table["image_set"]} - {manifest.image_set})
     if sets:
         yield f"images: image_set {', '.join(sets)}, but {manifest.image_set} in {MANIFEST}"
-    yield from bad_rows("images", ~_isin(table["channels"], _IMAGE_CHANNELS), "are not gray or RGB")
+    odd = ~table["channels"].isin(_IMAGE_CHANNELS)
+    yield from bad_rows("images", table, odd, "are not gray or RGB")
 
 
-def _places(name: str, manifest: Manifest, table: Table) -> Problems:
+def _places(name: str, manifest: Manifest, table: pd.DataFrame) -> Problems:
     """The checks that runs, scores, corruptions and reruns share."""
     yield from _absent_numbers(name, table)
-    twice = _duplicates(table, KEYS[name])
-    yield from bad_rows(name, twice, "have the same key as another")
-    yield from bad_rows(name, table["seed"] < 0, "have a negative seed")
-    yield from bad_rows(
-        name, ~_isin(table["image"], manifest.images), "have an image that is not in the dataset"
-    )
-    pairs = {(f, t) for f, t, _ in manifest.task_records()}
-    mine = zip(table["fidelity"].tolist(), table["task"].tolist(), strict=True)
-    unknown = np.array([pair not in pairs for pair in mine], bool)
-    yield from bad_rows(name, unknown, f"have a fidelity and task that {MANIFEST} does not have")
+    twice = table.duplicated([*KEYS[name]], keep=False)
+    yield from bad_rows(name, table, twice, "have the same key as another")
+    yield from bad_rows(name, table, table["seed"] < 0, "have a negative seed")
+    unknown = ~table["image"].isin(manifest.images)
+    yield from bad_rows(name, table, unknown, "have an image that is not in the dataset")
+    pairs = [(fidelity, task) for fidelity, task, _ in manifest.task_records()]
+    known = pd.MultiIndex.from_frame(table[["fidelity", "task"]]).isin(pairs)
+    what = f"have a fidelity and task that {MANIFEST} does not have"
+    yield from bad_rows(name, table, ~known, what)
 
 
-def _keys(name: str, manifest: Manifest, table: Table) -> Problems:
+def _keys(name: str, manifest: Manifest, table: pd.DataFrame) -> Problems:
     """The checks that runs and scores share."""
     yield from _places(name, manifest, table)
-    ids = table["arch_id"]
-    yield from bad_rows(
-        name, ~((ids >= 0) & (ids < manifest.architectures)), "have an arch_id of no architecture"
-    )
-    yield from bad_rows(
-        name,
-        table["protocol_version"] != manifest.protocol_version,
-        f"have a protocol_version other than {manifest.protocol_version} of {MANIFEST}",
-    )
-    yield from bad_rows(name, table["seconds"] < 0, "have negative seconds")
+    outside = ~table["arch_id"].between(0, manifest.architectures - 1)
+    yield from bad_rows(name, table, outside, "have an arch_id of no architecture")
+    other = table["protocol_version"] != manifest.protocol_version
+    what = f"have a protocol_version other than {manifest.protocol_version} of {MANIFEST}"
+    yield from bad_rows(name, table, other, what)
+    yield from bad_rows(name, table, table["seconds"] < 0, "have negative seconds")
 
 
-def _runs(manifest: Manifest, table: Table) -> Problems:
+def _runs(manifest: Manifest, table: pd.DataFrame) -> Problems:
     yield from _keys("runs", manifest, table)
-    known = _isin(table["status"], STATUSES)
-    yield from bad_rows("runs", ~known, f"have a status other than {', '.join(STATUSES)}")
-    ok = table["status"].astype(str) == "ok"
+    known = table["status"].isin(STATUSES)
+    yield from bad_rows("runs", table, ~known, f"have a status other than {', '.join(STATUSES)}")
+    ok = table["status"] == "ok"
     iterations = table["iterations"]
     own = manifest.protocol_version != FOREIGN_PROTOCOL
     for name in (c.name for c in RELEASE_TABLES["runs"] if c.direction):
         finite = np.isfinite(table[name])
         if own or name.startswith("best_psnr"):  # what others' results always have
-            yield from bad_rows("runs", ok & ~finite, f"are ok without a finite {name}")
-        yield from bad_rows("runs", known & ~ok & finite, f"are not ok and have a {name}")
+            yield from bad_rows("runs", table, ok & ~finite, f"are ok without a finite {name}")
+        yield from bad_rows("runs", table, known & ~ok & finite, f"are not ok and have a {name}")
     if own:
         for name in ("seconds", "psnr_corrupted_db"):
-            yield from bad_rows("runs", np.isnan(table[name]), f"have no {name}")
+            yield from bad_rows("runs", table, table[name].isna(), f"have no {name}")
     for kind in ("psnr_db", "psnr_smooth_db"):
         ends = ("final", "last", "stopped") if kind == "psnr_smooth_db" else ("final", "last")
         for end in ends:
-            below = table[f"best_{kind}"] < table[f"{end}_{kind}"] - 1e-9
-            yield from bad_rows("runs", ok & below, f"have a best_{kind} below {end}_{kind}")
+            below = ok & (table[f"best_{kind}"] < table[f"{end}_{kind}"] - 1e-9)
+            yield from bad_rows("runs", table, below, f"have a best_{kind} below {end}_{kind}")
     for name in ("stop", "best_iteration", "best_raw_iteration", "stopped_iteration"):
         inside = (table[name] >= 1) & (table[name] <= iterations)
         bad = ~inside if name == "stop" else ok & ~inside
@@ -222,35 +196,34 @@ def _runs(manifest: Manifest, table: Table) -> Problems:
             bad = table[name] < 1
         if name == "stopped_iteration" and not own:
             bad &= np.isfinite(table[name])
-        yield from bad_rows("runs", bad, f"have a {name} outside 1..iterations")
-    at = table["diverged_at"].astype(np.float64)
-    diverged = table["status"].astype(str) == "diverged"
-    inside = (at >= 0) & (at < iterations)
-    yield from bad_rows("runs", diverged & ~inside, "diverged without a diverged_at in the budget")
+        yield from bad_rows("runs", table, bad, f"have a {name} outside 1..iterations")
+    inside = (table["diverged_at"] >= 0) & (table["diverged_at"] < iterations)
+    bad = (table["status"] == "diverged") & ~inside
+    yield from bad_rows("runs", table, bad, "diverged without a diverged_at in the budget")
 
 
-def _scores(manifest: Manifest, table: Table) -> Problems:
+def _scores(manifest: Manifest, table: pd.DataFrame) -> Problems:
     yield from _keys("scores", manifest, table)
-    yield from bad_rows(
-        "scores",
-        ~_isin(table["reference"], _REFERENCES),
-        f"have a reference other than {', '.join(_REFERENCES)}",
-    )
-    yield from bad_rows("scores", np.isinf(table["value"]), "have an infinite value")
+    other = ~table["reference"].isin(_REFERENCES)
+    what = f"have a reference other than {', '.join(_REFERENCES)}"
+    yield from bad_rows("scores", table, other, what)
+    yield from bad_rows("scores", table, np.isinf(table["value"]), "have an infinite value")
     known = {*image_scores(), *network_scores()}
-    has_seed = (~np.isnan(table["seed"].astype(np.float64))).tolist()
-    named = zip(*(table[name].tolist() for name in ("proxy", "reference")), has_seed, strict=True)
-    unlike = np.array(
-        [name in known and info(name).sees_corruption(of) != has for name, of, has in named], bool
-    )
-    yield from bad_rows("scores", unlike, "have a seed and see no corruption, or the reverse")
-    yield from bad_rows("scores", table["inits"] < 1, "have no scoring initialisation")
+    named = table[["proxy", "reference"]].assign(has_seed=table["seed"].notna())
+    unlike = [
+        (name, of, has_seed)
+        for name, of, has_seed in named.drop_duplicates().itertuples(index=False)
+        if name in known and info(name).sees_corruption(of) != has_seed
+    ]
+    what = "have a seed and see no corruption, or the reverse"
+    yield from bad_rows("scores", table, pd.MultiIndex.from_frame(named).isin(unlike), what)
+    yield from bad_rows("scores", table, table["inits"] < 1, "have no scoring initialisation")
     if manifest.protocol_version != FOREIGN_PROTOCOL:
-        yield from bad_rows("scores", np.isnan(table["seconds"]), "have no seconds")
+        yield from bad_rows("scores", table, table["seconds"].isna(), "have no seconds")
 
 
-def _corruptions(manifest: Manifest, table: Table) -> Problems:
+def _corruptions(manifest: Manifest, table: pd.DataFrame) -> Problems:
     yield from _places("corruptions", manifest, table)
     share = table["known_share"]
     bad = ~((share > 0) & (share <= 1))
-    yield from bad_rows("corruptions", bad, "have a known_share outside 0..1")
+    yield from bad_rows("corruptions", table, bad, "have a known_share outside 0..1")
