@@ -7,7 +7,6 @@ folder are left alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,9 @@ from nasdip_bench.errors import (
     check_name,
 )
 
-from ..exhibits.exhibit import Exhibit, write_text
+from ..exhibits.exhibit import write_text
 from .catalogue import Entry, PaperOptions, catalogue
-from .page import markdown_page
+from .page import Made, markdown_page
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
@@ -29,25 +28,6 @@ if TYPE_CHECKING:
 PAGE = "index.md"
 ENDINGS = (".png", ".pdf", ".csv", ".tex")
 """Extensions of each exhibit's files; tables have no pictures."""
-
-
-@dataclass(frozen=True)
-class Made:
-    """One exhibit for one task, and what could not be made of it.
-
-    Attributes:
-        entry: what to make.
-        task: name.
-        exhibit: None if it could not be made at all.
-        files: names of the files written in the folder.
-        problems: what could not be made, and why.
-    """
-
-    entry: Entry
-    task: str
-    exhibit: Exhibit | None
-    files: tuple[str, ...]
-    problems: tuple[str, ...]
 
 
 def write_paper(

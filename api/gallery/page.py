@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nasdip_bench.space import paper_architectures
 
+from ..exhibits.exhibit import Exhibit
 from ..exhibits.forms import markdown_table, plain
 from ..statistics.coverage import coverage
-from .catalogue import BEYOND, PAPER, PaperOptions
+from .catalogue import BEYOND, PAPER, Entry, PaperOptions
 
 if TYPE_CHECKING:
     from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
-    from .folder import Made
+
+
+@dataclass(frozen=True)
+class Made:
+    """One exhibit for one task, and what could not be made of it.
+
+    Attributes:
+        entry: what to make.
+        task: name.
+        exhibit: None if it could not be made at all.
+        files: names of the files written in the folder.
+        problems: what could not be made, and why.
+    """
+
+    entry: Entry
+    task: str
+    exhibit: Exhibit | None
+    files: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 def markdown_page(bench: ReleaseReader, made: Sequence[Made], options: PaperOptions) -> str:

@@ -1,6 +1,6 @@
 """The tables and figures of ISNAS-DIP (CVPR 2022), made from a release or from experiments.
 
-Each is a `nasdip_bench.api.exhibits.exhibit.Exhibit` that draws itself:
+Each is a `nasdip_bench.api.exhibits.exhibit.Exhibit`; figures draw themselves:
 
     table1    Kendall's tau between PSNR, or the best iteration, and training-free scores
     figure1   how many of their best architectures pairs of images share

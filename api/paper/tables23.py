@@ -179,25 +179,6 @@ def _notes(rows: Sequence[RowOfSet]) -> Iterator[str]:
             "average has equal weights. We do not know how exactly the paper drew its random "
             "cohort."
         )
-    spreads: dict[tuple[str, tuple[int, ...]], list[float]] = {}
-    for row in rows:
-        for column, cell in row.cells.items():
-            if cell.spread_db is not None:
-                spreads.setdefault((" ".join(column_head(column)).strip(), cell.seeds), []).append(
-                    cell.spread_db
-                )
-    for (name, seeds), found in spreads.items():
-        low, high = f"{min(found):.2f}", f"{max(found):.2f}"
-        yield (
-            f"{name}: standard deviation over seeds {', '.join(map(str, seeds))} of a row's mean: "
-            f"{low if low == high else f'{low} to {high}'} dB."
-        )
-    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for row in rows:
-        alike.setdefault((row.task, tuple(sorted(row.images))), []).append(row.label)
-    for (_, images), labels in alike.items():
-        if images and len(labels) > 1:
-            yield f"{' and '.join(labels)}: means over the same images, {', '.join(images)}."
     empty = [row.label for row in rows if not _most(row)]
     if empty:
         yield f"No results: {', '.join(empty)}."
