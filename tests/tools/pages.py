@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 
 def with_block(page: str, name: str, text: str) -> str:
@@ -13,11 +12,6 @@ def with_block(page: str, name: str, text: str) -> str:
     after, found = re.subn(pattern, lambda _: block, page, flags=re.DOTALL)
     assert found == 1, f"the page has {found} blocks called {name}"
     return after
-
-
-def replace_block(page: Path, name: str, text: str) -> None:
-    """Put text between the markers of a page."""
-    page.write_text(with_block(page.read_text(encoding="utf-8"), name, text), encoding="utf-8")
 
 
 def table(head: list[str], body: list[list[str]]) -> str:
