@@ -104,7 +104,8 @@ def read_results(path: Path) -> Results:
     models = _by_architecture(lines, "models.csv", left_out)
     lowpass = _table(root / "lowpass_metrics.csv", left_out)
     results = Results(architectures=tuple(models), left_out=left_out)
-    known, count = [], 0
+    count = 0
+    known = []
     for folder in sorted(root.glob("*/*/*/")):
         task, level = folder.parts[-3:-1]
         name = f"{task}/{level}/{folder.name}"
