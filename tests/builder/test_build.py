@@ -340,7 +340,7 @@ def test_a_dataset_folder_is_no_build_folder(tmp_path):
     config = small_config(scoring_inits=0, tasks=("denoise",))
     build(config, tmp_path / "build", workers=1)
     release(tmp_path / "build", tmp_path / "data")
-    with pytest.raises(BuildError, match="holds a dataset or published results, which a"):
+    with pytest.raises(BuildError, match="holds a dataset, which a build does not add to"):
         build(config, tmp_path / "data", workers=1)
     with pytest.raises(BuildError, match="holds a dataset or published results"):
         preview(config, tmp_path / "data")
