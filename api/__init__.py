@@ -15,7 +15,6 @@ Data dictionary. The axis order is the same everywhere; the comments give the ax
 
     query(...)       RunRecord    # architecture, image, task, fidelity, seed -> metric -> number
     replicates(...)  Replicates   # architecture, image, task, fidelity -> runs, mean, std
-    across_fidelities(...)        # fidelity -> Replicates
     curve(...)       Curve        # architecture, image, task, fidelity, seed -> iteration -> dB
     curves(...)      CurveArrays  # task, fidelity -> (architecture, image, seed, point) dB
     observables(...) Observables  # architecture, image, task, fidelity, seed -> name -> dB

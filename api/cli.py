@@ -84,10 +84,11 @@ def info_command(data: Data = None) -> None:
                 f"seed {seed}: {count} of {most} runs ({count / most:.1%})"
                 for seed, count in record.seeds.items()
             )
+            scored = bench.runs.scores(task, fidelity)[1].present.any(axis=(1, 2)).sum()
             default = " [default]" if manifest.default_fidelity.get(task) == fidelity else ""
             print(
                 f"  {task}{default}: {record.iterations} iterations, stop at {record.stop}; "
-                f"{seeds or 'no runs'}; scores of {bench.runs.scores(task, fidelity)[1].extent}"
+                f"{seeds or 'no runs'}; scores of {scored} architectures"
                 + ("; distances" if distance_path(fidelity, task) in manifest.files else "")
             )
     print(f"trained on: {', '.join(manifest.devices) or 'nothing'}")

@@ -55,7 +55,7 @@ class ArchitectureRows:
             found = self._rows.get(arch)
             if found is not None:
                 return found
-        if type(arch) is int or (isinstance(arch, int | np.integer) and not isinstance(arch, bool)):
+        if isinstance(arch, int | np.integer) and not isinstance(arch, bool):
             if 0 <= arch < len(self.codes):
                 return int(arch)
             raise UnknownNameError(

@@ -126,9 +126,9 @@ def costs(
     """
     facts = bench.manifest.fidelities[block.fidelity]
     channels = max(bench.image_channels[image] for image in images)
-    rows = block.rows[:, :, [block.position(one) for one in seeds]][:, list(images)]
-    recorded = np.stack([block.columns[name][rows] for name in ("seconds", "processor_seconds")])
-    recorded = np.where(rows >= 0, recorded, np.nan)
+    places = [block.position(one) for one in seeds]
+    names = ("seconds", "processor_seconds")
+    recorded = np.array([block.column(name)[:, list(images)][:, :, places] for name in names])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # an architecture without a run: NaN
         seconds = np.nanmean(recorded.reshape(2, len(bench), -1), axis=2)

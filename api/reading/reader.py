@@ -13,8 +13,7 @@ from nasdip_bench.errors import MissingRunError
 
 from .architectures import ArchitectureLike
 from .arrays.block import Block
-from .arrays.missing import kept_place, missing_run
-from .arrays.names import image_position, unknown_image
+from .arrays.names import image_position
 from .records.curves import Curve, Observables
 from .records.run import NUMBERS, Replicates, RunRecord
 from .records.score_values import ScoreValues
@@ -22,6 +21,8 @@ from .tables import ReleaseTables
 
 _WHOLE = tuple(place for place, name in enumerate(NUMBERS) if name.endswith("_iteration"))
 _AT_END = NUMBERS.index("best_at_end")
+_Place = tuple[Block, int, int, tuple[int, ...]]
+"""Task and fidelity, row of the architecture, position of the image, seeds."""
 _KEPT_CURVES = 1024  # at most 128 points each: 3 MB
 
 
@@ -30,7 +31,7 @@ class ReleaseReader(ReleaseTables):
 
     def __init__(self, path: Path | str | None = None) -> None:
         super().__init__(path)
-        self._kept: dict[tuple[str, str, int, int, int | None], Curve] = {}
+        self._kept: dict[tuple[str, str, int, int, tuple[int, ...]], Curve] = {}
 
     def query(
         self,
@@ -65,12 +66,13 @@ class ReleaseReader(ReleaseTables):
             >>> run.fidelity, run.best_psnr_smooth_db >= run.stopped_psnr_smooth_db
             ('r64c16', True)
         """
-        arch_id, image_row, block = self._find(arch, image, task, fidelity)
+        where = self._find(arch, image, task, fidelity, seed)
+        record = self._record(*where)
         if iteration is None:
-            return self._record(block, arch_id, image_row, seed)
-        curve = self._curve(block, arch_id, image_row, seed)
-        place = kept_place(block, curve.iterations, iteration)
-        return self._record(block, arch_id, image_row, seed)._replace(
+            return record
+        curve = self._curve(*where)
+        place = where[0].kept_place(curve.iterations, iteration)
+        return record._replace(
             iteration=int(iteration),
             psnr_db=float(curve.psnr_db[place]),
             psnr_smooth_db=float(curve.psnr_smooth_db[place]),
@@ -95,8 +97,7 @@ class ReleaseReader(ReleaseTables):
             >>> curve.psnr_db.shape == curve.iterations.shape
             True
         """
-        arch_id, image_row, block = self._find(arch, image, task, fidelity)
-        return self._curve(block, arch_id, image_row, seed)
+        return self._curve(*self._find(arch, image, task, fidelity, seed))
 
     def observables(
         self,
@@ -117,20 +118,18 @@ class ReleaseReader(ReleaseTables):
             >>> len(found.values_db)
             8
         """
-        arch_id, image_row, block = self._find(arch, image, task, fidelity)
-        one = block.choose_seeds(seed)[0]
-        record = self._record(block, arch_id, image_row, one)
-        if not self._observables.has(block.fidelity, task, one, arch_id):
+        block, arch_id, image_row, (one, *_) = self._find(arch, image, task, fidelity, seed)
+        record = self._record(block, arch_id, image_row, (one,))
+        if not self._observables.has(block, one, arch_id):
             raise MissingRunError(
                 f"no observables of architecture {record.architecture} on {image!r} for {task!r} "
                 f"at fidelity {block.fidelity!r} with seed {one}: this release has none for the "
                 f"run, as for all imported runs; releases of 'nasdip-build' have them"
             )
-        row = int(block.columns["curve_row"][block.rows[arch_id, image_row, block.position(one)]])
-        values = self._observables.values(block.fidelity, task, one, arch_id, row)
+        values = self._observables.values(block, one, arch_id, image_row)
         for array in values.values():
             array.setflags(write=False)
-        iterations = self._observables.iterations(block.fidelity, task)
+        iterations = self._observables.iterations(block)
         return Observables(iterations, values, *record[:5], one, record.status)
 
     def replicates(
@@ -145,33 +144,14 @@ class ReleaseReader(ReleaseTables):
             >>> len(found.runs) == len(found.seeds)
             True
         """
-        arch_id, image_row, block = self._find(arch, image, task, fidelity)
-        there = block.rows[arch_id, image_row] >= 0
-        seeds = [one for one, is_there in zip(block.seeds, there, strict=True) if is_there]
+        block, arch_id, image_row, _ = self._find(arch, image, task, fidelity, None)
+        seeds = block.seeds_of(arch_id, image_row)
         if not seeds:
-            raise MissingRunError(self._missing(block, arch_id, image_row, block.seeds[0]))
-        return Replicates.of([self._record(block, arch_id, image_row, one) for one in seeds])
-
-    def across_fidelities(
-        self, arch: ArchitectureLike, image: str, task: str
-    ) -> dict[str, Replicates]:
-        """The runs of an architecture at each fidelity, highest first.
-
-        Fidelities without a run of it are left out. See `query` for arguments and exceptions.
-
-        Example:
-            >>> "r64c16" in NASDIPBench("data/").across_fidelities(0, "lena", "denoise")
-            True
-        """
-        found = {}
-        for fidelity in self.fidelities:
-            try:
-                found[fidelity] = self.replicates(arch, image, task, fidelity=fidelity)
-            except MissingRunError as error:
-                absent = error
-        if not found:
-            raise absent
-        return found
+            code = self.codes[arch_id]
+            raise MissingRunError(
+                self.runs.missing_run(block, arch_id, code, image_row, block.seeds)
+            )
+        return Replicates.of([self._record(block, arch_id, image_row, (one,)) for one in seeds])
 
     def scores(
         self,
@@ -209,7 +189,7 @@ class ReleaseReader(ReleaseTables):
         """
         arch_id = self.architecture_rows.row(arch)
         image_row = image_position(image, self.images, self.tasks)
-        name, scores = self._index.scores(task, fidelity, seed)
+        name, scores = self.runs.scores(task, fidelity, seed)
         values = scores.values[arch_id, image_row].tolist()
         present = scores.present[arch_id, image_row].tolist()
         all_of_it = zip(scores.keys, values, present, strict=True)
@@ -225,70 +205,56 @@ class ReleaseReader(ReleaseTables):
         return found
 
     def _find(
-        self, arch: ArchitectureLike, image: str, task: str, fidelity: str | None
-    ) -> tuple[int, int, Block]:
-        rows = self._rows or self.architecture_rows
-        arch_id = rows.row(arch)
-        image_row = self._image_rows.get(image) if isinstance(image, str) else None
-        if image_row is None:
-            raise unknown_image(image, self.images, self.tasks)
-        return arch_id, image_row, self._index.block(task, fidelity)
+        self, arch: ArchitectureLike, image: str, task: str, fidelity: str | None, seed: int | None
+    ) -> _Place:
+        arch_id = self.architecture_rows.row(arch)
+        image_row = image_position(image, self.images, self.tasks)
+        block = self.runs.block(task, fidelity)
+        return block, arch_id, image_row, block.choose_seeds(seed)
 
-    def _record(self, block: Block, arch_id: int, image_row: int, seed: int | None) -> RunRecord:
-        # Records are immutable, so one can be handed out repeatedly. Not for a seed that only
-        # equals a number, such as True, which is rejected.
-        kept = seed is None or type(seed) is int
-        if kept:
-            found = block.cache.get((arch_id, image_row, seed))
-            if found is not None:
-                return found  # type: ignore[no-any-return]
-        summary = block.summary(seed)
-        if not summary.present[arch_id, image_row]:
-            absent = summary.rows[arch_id, image_row].tolist().index(-1)
-            raise MissingRunError(self._missing(block, arch_id, image_row, summary.seeds[absent]))
-        numbers: list[Any] = summary.values[arch_id, image_row].tolist()
-        if len(summary.seeds) == 1:
+    def _record(
+        self, block: Block, arch_id: int, image_row: int, seeds: tuple[int, ...]
+    ) -> RunRecord:
+        # Records are immutable, so one can be handed out repeatedly.
+        found = block.cache.get((arch_id, image_row, seeds))
+        if found is not None:
+            return found
+        values, status = block.means(seeds)
+        code = self.codes[arch_id]
+        if status[arch_id, image_row] < 0:
+            raise MissingRunError(self.runs.missing_run(block, arch_id, code, image_row, seeds))
+        numbers: list[Any] = values[arch_id, image_row].tolist()
+        if len(seeds) == 1:
             for place in _WHOLE:
                 if numbers[place] == numbers[place]:  # not NaN
                     numbers[place] = int(numbers[place])
         numbers[_AT_END] = numbers[_AT_END] > 0
-        record = RunRecord(
+        block.cache[arch_id, image_row, seeds] = record = RunRecord(
             arch_id,
-            self.codes[arch_id],
-            self._manifest.images[image_row],
+            code,
+            self.images[image_row],
             block.task,
             block.fidelity,
-            summary.seeds,
-            STATUSES[summary.status[arch_id, image_row]],
+            seeds,
+            STATUSES[status[arch_id, image_row]],
             block.record.iterations,
             block.record.stop,
             *numbers,
         )
-        if kept:
-            block.cache[arch_id, image_row, seed] = record
         return record
 
-    def _missing(self, block: Block, arch_id: int, image_row: int, seed: int) -> str:
-        arch, image = (arch_id, self.codes[arch_id]), (image_row, self.images[image_row])
-        return missing_run(self._index, block, arch, image, seed)
-
-    def _curve(self, block: Block, arch_id: int, image_row: int, seed: int | None) -> Curve:
-        key = (block.fidelity, block.task, arch_id, image_row, seed)
-        found = self._kept.get(key) if seed is None or type(seed) is int else None
+    def _curve(self, block: Block, arch_id: int, image_row: int, seeds: tuple[int, ...]) -> Curve:
+        key = (block.fidelity, block.task, arch_id, image_row, seeds)
+        found = self._kept.get(key)
         if found is None:
-            record = self._record(block, arch_id, image_row, seed)
-            rows = block.columns["curve_row"][block.summary(seed).rows[arch_id, image_row]]
-            by_seed = [
-                self._reader.values(block.fidelity, block.task, one, arch_id, row)
-                for one, row in zip(record.seeds, rows.tolist(), strict=True)
-            ]
+            record = self._record(block, arch_id, image_row, seeds)
+            by_seed = [self._reader.values(block, one, arch_id, image_row) for one in seeds]
             raw, smooth, ssim = (
                 np.mean([of[name] for of in by_seed], axis=0) for name in KINDS["curves"]
             )
             for mean in (raw, smooth, ssim):
                 mean.setflags(write=False)
-            iterations = self._reader.iterations(block.fidelity, block.task)
-            found = Curve(iterations, raw, smooth, ssim, *record[:7])
+            found = Curve(self._reader.iterations(block), raw, smooth, ssim, *record[:7])
             with self._lock:
                 while len(self._kept) >= _KEPT_CURVES:
                     self._kept.pop(next(iter(self._kept)))

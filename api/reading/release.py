@@ -6,6 +6,7 @@ Opening it reads only the manifest; each file is checked against its SHA-256 whe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any, overload
@@ -13,7 +14,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
+from nasdip_bench.dataset import MANIFEST, DatasetFolder
 from nasdip_bench.errors import ArchitectureError, DatasetError, UnknownNameError
 from nasdip_bench.space import Architecture
 
@@ -45,60 +46,44 @@ class Release:
     Args:
         path: the dataset folder; None for `default_dataset`.
 
+    Attributes:
+        path: the dataset folder.
+        manifest: what the release states about itself.
+        images: names of the images.
+        tasks: names of the tasks at any fidelity.
+        fidelities: names of the fidelities, highest first.
+        runs: the runs and scores as dense arrays, for bulk work.
+
     Raises:
         DatasetError: there is no dataset, or this version cannot read it.
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
         self._folder = DatasetFolder(default_dataset() if path is None else path)
-        self._manifest = self._folder.manifest
-        self._index = RunIndex(self._folder)
-        self._image_rows = {name: row for row, name in enumerate(self._manifest.images)}
-        self._rows: ArchitectureRows | None = None
-
-    @property
-    def path(self) -> Path:
-        """The dataset folder."""
-        return self._folder.path
-
-    @property
-    def manifest(self) -> Manifest:
-        """What the release states about itself."""
-        return self._manifest
-
-    @property
-    def images(self) -> tuple[str, ...]:
-        """Names of the images."""
-        return tuple(self._manifest.images)
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """Names of the tasks at any fidelity."""
-        return self._index.tasks
-
-    @property
-    def fidelities(self) -> tuple[str, ...]:
-        """Names of the fidelities, highest first."""
-        return self._index.fidelities
+        self.path = self._folder.path
+        self.manifest = self._folder.manifest
+        self.images = tuple(self.manifest.images)
+        self.runs = RunIndex(self._folder)
+        self.tasks, self.fidelities = self.runs.tasks, self.runs.fidelities
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """Seeds of the runs of any task at any fidelity, ascending."""
-        records = (self._manifest.task(f, t) for f in self.fidelities for t in self.tasks)
+        records = (self.manifest.task(f, t) for f in self.fidelities for t in self.tasks)
         return tuple(sorted({int(seed) for record in records if record for seed in record.seeds}))
 
     @property
     def proxies(self) -> tuple[str, ...]:
         """The scores of any task at any fidelity, as "proxy/reference"."""
-        return self._index.proxies
+        return self.runs.proxies
 
     @property
     def default_fidelity(self) -> dict[str, str]:
         """By task, the fidelity used if none is requested."""
-        return {task: self._index.fidelity_of(task, None) for task in self.tasks}
+        return {task: self.runs.fidelity_of(task, None) for task in self.tasks}
 
     def __len__(self) -> int:
-        return self._manifest.architectures
+        return self.manifest.architectures
 
     @overload
     def __getitem__(self, row: int) -> Architecture: ...
@@ -145,7 +130,7 @@ class Release:
         return self.architecture_rows.row(arch)
 
     def __repr__(self) -> str:
-        m = self._manifest
+        m = self.manifest
         parts = []
         for fidelity in self.fidelities:
             for task in self.tasks:
@@ -162,24 +147,16 @@ class Release:
         # A copy in another process opens the folder itself: locks and files cannot be pickled.
         return type(self), (str(self.path),)
 
-    @property
-    def runs(self) -> RunIndex:
-        """The runs and scores as dense arrays, for bulk work."""
-        return self._index
-
-    @property
+    @cached_property
     def architecture_rows(self) -> ArchitectureRows:
-        if self._rows is None:
-            # Dictionary-encoded, as read: decoding would import pyarrow.compute, which takes a
-            # quarter of the time to the first query.
-            places, names = strings(
-                self._folder.table("architectures", "dictionary")["architecture"]
+        """The architectures by row; read when first needed."""
+        # Dictionary-encoded, as read: decoding would import pyarrow.compute, which takes a quarter
+        # of the time to the first query.
+        places, names = strings(self._folder.table("architectures", "dictionary")["architecture"])
+        rows = ArchitectureRows([names[place] for place in places])
+        if len(rows) != len(self):
+            raise DatasetError(
+                f"the manifest says {len(self)} architectures, the table has {len(rows)}; run "
+                f"'nasdip-bench verify'"
             )
-            rows = ArchitectureRows([names[place] for place in places])
-            if len(rows) != len(self):
-                raise DatasetError(
-                    f"the manifest says {len(self)} architectures, the table has {len(rows)}; run "
-                    f"'nasdip-bench verify'"
-                )
-            self._rows = rows
-        return self._rows
+        return rows

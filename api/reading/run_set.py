@@ -69,7 +69,7 @@ class RunSet(NamedTuple):
         block = bench.runs.block(task, fidelity)
         if ranked:
             block.check_ranked(target)
-        elif np.isnan(block.columns[target]).all():
+        elif np.isnan(block.column(target)).all():
             raise MissingRunError(
                 f"no run of {task!r} at fidelity {block.fidelity!r} has {target}: name another "
                 f"target, such as best_psnr_smooth_db"

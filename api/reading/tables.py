@@ -77,7 +77,7 @@ class ReleaseTables(Release):
             )
         if not isinstance(fidelity, str) or fidelity not in self.fidelities:
             raise unknown_name("fidelity", fidelity, self.fidelities)
-        facts = self._manifest.fidelities[fidelity]
+        facts = self.manifest.fidelities[fidelity]
         return architectures_at(frame, fidelity, max(self.image_channels), facts)
 
     @property
@@ -136,18 +136,14 @@ class ReleaseTables(Release):
             >>> curves.psnr_db.shape[:3]
             (522, 10, 1)
         """
-        block = self._index.block(task, fidelity)
+        block = self.runs.block(task, fidelity)
         seeds = block.seeds if seed is None else block.choose_seeds(seed)
-        iterations = self._reader.iterations(block.fidelity, task)
+        iterations = self._reader.iterations(block)
         shape = len(self), len(self.images), len(seeds), len(iterations)
         arrays = {name: np.full(shape, np.nan, np.float32) for name in KINDS["curves"]}
         for place, one in enumerate(seeds):
-            rows = block.rows[:, :, block.position(one)]
-            arch_ids, images = np.nonzero(rows >= 0)
-            places = block.columns["curve_row"][rows[arch_ids, images]]
-            for name, codes in self._reader.codes(
-                block.fidelity, task, one, arch_ids, places
-            ).items():
+            arch_ids, images = np.nonzero(block.statuses(one) >= 0)
+            for name, codes in self._reader.codes(block, one, arch_ids, images).items():
                 arrays[name][arch_ids, images, place] = decode_float32(codes, CODES[name])
         return CurveArrays(
             iterations,
@@ -191,10 +187,8 @@ class ReleaseTables(Release):
             check_name("observable", name, OBSERVABLES)
         if not names:
             return {}
-        block = self._index.block(task, fidelity)
-        rows = block.rows[arch_ids, images, block.position(seed)]
-        places = block.columns["curve_row"][rows]
-        codes = self._observables.codes(block.fidelity, task, seed, arch_ids, places)
+        block = self.runs.block(task, fidelity)
+        codes = self._observables.codes(block, seed, arch_ids, images)
         return {name: decode(codes[name], CODES[name]) for name in names}
 
     def stops(self, task: str, *, fidelity: str | None = None) -> RecordedStops:
@@ -214,7 +208,7 @@ class ReleaseTables(Release):
             >>> found.paid.shape == (len(found.rules), 522, 10, 2)  # two seeds
             True
         """
-        block = self._index.block(task, fidelity)
+        block = self.runs.block(task, fidelity)
         with self._lock:
             if (block.fidelity, task) not in self._stops:
                 self._stops[block.fidelity, task] = read_recorded_stops(self._folder, block)
@@ -237,7 +231,7 @@ class ReleaseTables(Release):
             >>> found.between(0, 0).shape  # of the first image
             (522, 522)
         """
-        name = self._index.fidelity_of(task, fidelity)
+        name = self.runs.fidelity_of(task, fidelity)
         if not self._folder.has_distances(name, task):
             raise MissingRunError(
                 f"this release has no distances between the restorations of {task} at {name}: "

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, check_name
 
+from ..reading.arrays.block import ENDED
 from ..reading.costs import costs
 from ..reading.network_costs import FLOPS_OF_TRAINING
 
@@ -121,16 +122,14 @@ def _recorded_rate(bench: ReleaseReader, block: Block) -> float:
     """FLOP per second over all runs of a block that ended."""
     everything = tuple(range(len(bench.images)))
     flops = costs(bench, block, everything, block.seeds).flops_per_iteration
-    arch_ids = np.nonzero(block.rows >= 0)[0]
-    rows = block.rows[block.rows >= 0]
-    ended = block.columns["status"][rows] <= 1  # ok or diverged: failed ones stopped anywhere
-    seconds = float(block.columns["processor_seconds"][rows[ended]].sum())
+    ended = np.isin(block.status, ENDED)  # failed ones stopped anywhere
+    seconds = float(block.column("processor_seconds")[ended].sum())
     if not seconds > 0:
         raise ConfigError(
             f"the release has no recorded seconds of {block.task} at {block.fidelity} to take a "
             f"rate from: give one, CostModel(flops_per_second=1e13)"
         )
-    return float(flops[arch_ids[ended]].sum() * block.record.iterations / seconds)
+    return float(flops[np.nonzero(ended)[0]].sum() * block.record.iterations / seconds)
 
 
 def _shown(rate: float) -> str:

@@ -19,7 +19,6 @@ from nasdip_bench.space import Neighbourhood
 
 from ..reading.architectures import ArchitectureLike
 from ..reading.arrays.block import Block
-from ..reading.arrays.missing import kept_place, missing_run
 from .prices import Prices
 from .recorded_scores import RecordedScores, read_scores
 
@@ -176,14 +175,13 @@ class RecordedRuns:
         if place is not None:
             return place
         code, image = self.bench.codes[arch_id], self.bench.images.index(self.image)
-        if self.block.rows[arch_id, image, self.block.position(self.seed)] >= 0:
+        if self.seed in self.block.seeds_of(arch_id, image):
             raise MissingRunError(
                 f"architecture {code} cannot be searched on {self.image!r} for {self.task!r} at "
                 f"{self.fidelity!r}: its run of seed {self.seed} failed, or it lacks a seed that "
                 f"the search is tested on; take one of the {len(self.space)} in 'sim.space'"
             )
-        where = (arch_id, code), (image, self.image)
-        told = missing_run(self.bench.runs, self.block, *where, self.seed)
+        told = self.bench.runs.missing_run(self.block, arch_id, code, image, [self.seed])
         raise MissingRunError(f"{told} A search takes those in 'sim.space'.")
 
     def point_of(self, iterations: int) -> int:
@@ -193,7 +191,7 @@ class RecordedRuns:
             UnknownNameError: it was not kept, or is outside the budget.
         """
         point = self._points.get(iterations) if type(iterations) is int else None
-        return kept_place(self.block, self.iterations, iterations) if point is None else point
+        return self.block.kept_place(self.iterations, iterations) if point is None else point
 
     @cached_property
     def _points(self) -> dict[int, int]:

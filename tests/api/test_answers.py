@@ -210,49 +210,6 @@ def test_replicates_have_mean_and_spread(bench):
         bench.replicates(2, "lena", "denoise", fidelity=LOW)
 
 
-def test_fidelities_side_by_side(bench):
-    assert list(bench.across_fidelities(4, "chest", "denoise")) == [HIGH, LOW]
-    assert list(bench.across_fidelities(2, "lena", "denoise")) == [HIGH]
-    with pytest.raises(UnknownNameError, match="unknown image"):
-        bench.across_fidelities(2, "x", "denoise")
-
-
-def test_curves_in_bulk_are_the_curves(bench):
-    for fidelity in (HIGH, LOW):
-        for task in bench.tasks:
-            bulk = bench.curves(task, fidelity=fidelity)
-            assert bulk.psnr_db.dtype == np.float32
-            assert bulk.psnr_db.shape[:3] == (COUNT, len(IMAGES), len(bulk.seeds))
-            for arch in range(COUNT):
-                for at, image in enumerate(IMAGES):
-                    for place, seed in enumerate(bulk.seeds):
-                        mine = bulk.psnr_smooth_db[arch, at, place]
-                        try:
-                            curve = bench.curve(arch, image, task, fidelity=fidelity, seed=seed)
-                        except MissingRunError:
-                            assert np.isnan(mine).all()
-                            continue
-                        np.testing.assert_array_equal(mine, curve.psnr_smooth_db.astype(np.float32))
-                        for name in ("psnr_db", "ssim_smooth"):
-                            many, one = (getattr(values, name) for values in (bulk, curve))
-                            one = one.astype(np.float32)
-                            np.testing.assert_array_equal(many[arch, at, place], one)
-                        np.testing.assert_array_equal(bulk.iterations, curve.iterations)
-    assert bench.curves("denoise", fidelity=HIGH, seed=1).seeds == (1,)
-    with pytest.raises(UnknownNameError, match="unknown seed 5"):
-        bench.curves("denoise", fidelity=HIGH, seed=5)
-
-
-def test_best_so_far_never_falls_and_ends_at_the_best(bench):
-    curve = bench.curve(4, "chest", "denoise", fidelity=LOW)
-    best = curve.best_so_far()
-    assert (np.diff(best) >= 0).all()
-    assert best[-1] == np.max(curve.psnr_smooth_db)
-    assert curve.best_so_far(smooth=False)[-1] == np.max(curve.psnr_db)
-    diverged = bench.curve(11, "lena", "denoise", fidelity=HIGH, seed=1)
-    assert diverged.best_so_far()[-1] == np.nanmax(diverged.psnr_smooth_db)
-
-
 # Moving in the space
 
 

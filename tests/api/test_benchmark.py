@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import math
@@ -16,7 +17,6 @@ import h5py
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -36,7 +36,7 @@ from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.observables import OBSERVABLES
 from nasdip_bench.space import Architecture, sample_architectures
 from tests import synthetic
-from tests.synthetic import LOW
+from tests.synthetic import LOW, change_rows, each
 
 COUNT = 12
 HIGH = "r64"
@@ -263,14 +263,22 @@ def test_architectures_of_several_parts_have_their_own_curves(tmp_path):
         for place, image in enumerate(bench.images):
             for seed in (0, 1):
                 found = bench.curve(a, image, "denoise", seed=seed)
-                (raw, _, ssim), _ = curves_of(a, image, "denoise", seed, LOW, 67)
+                (raw, smooth, ssim), _ = curves_of(a, image, "denoise", seed, LOW, 67)
                 np.testing.assert_allclose(found.psnr_db, raw, atol=0.00051)
-                np.testing.assert_allclose(bulk.psnr_db[a, place, seed], raw, atol=0.00052)
+                for array, expected in ((bulk.psnr_db, raw), (bulk.psnr_smooth_db, smooth)):
+                    np.testing.assert_allclose(array[a, place, seed], expected, atol=0.00052)
                 np.testing.assert_allclose(bulk.ssim_smooth[a, place, seed], ssim, atol=2e-5)
                 seen = bench.observables(a, image, "denoise", seed=seed)
                 np.testing.assert_allclose(seen.values_db["emv"], raw + 5.5, atol=0.26)
     assert np.isnan(bulk.psnr_db[65, 0, 1]).all()
     assert np.isfinite(bulk.psnr_db[65, 1, 1]).all()
+    assert bulk.psnr_db.dtype == np.float32
+    np.testing.assert_array_equal(bulk.iterations, found.iterations)
+    one = bench.curves("denoise", seed=1)
+    assert one.seeds == (1,)
+    np.testing.assert_array_equal(one.ssim_smooth[:, :, 0], bulk.ssim_smooth[:, :, 1])
+    with pytest.raises(UnknownNameError, match="unknown seed 5"):
+        bench.curves("denoise", seed=5)
 
 
 def change_parts(path, kind, change):
@@ -373,6 +381,12 @@ def test_scores_are_by_proxy_and_reference(bench):
     assert scores["psd_db_mse/corrupted"] == 4
     assert scores["psd_99_bandwidth/none"] == 0.5
     assert math.isnan(bench.scores(0, "boat", "inpaint", fidelity=LOW)["parameters/none"])
+    assert scores["psd_db_mse"] == scores["psd_db_mse/corrupted"]  # its name alone
+    assert scores["psd_99_bandwidth"] == scores["psd_99_bandwidth/none"]
+    assert "psd_db_mse" not in scores
+    assert copy.copy(scores) == scores
+    with pytest.raises(UnknownNameError, match="unknown score 'psd'. Did you mean 'psd_db_mse/"):
+        scores["psd"]
     scores.clear()  # a copy
     assert bench.scores(4, "boat", "inpaint")
 
@@ -450,17 +464,14 @@ MISTAKES = [
     ((0, "lena", "denoise", ["r64"]), "unknown fidelity"),
     ((0, "lena", "denoise", HIGH, 2), r"unknown seed 2 for.*Available: 0, 1\. Leave it out"),
     ((0, "lena", "denoise", HIGH, "0"), "unknown seed '0'"),
+    ((0, "lena", "denoise", HIGH, [0, 1]), r"bench\.replicates\(\.\.\.\) has the runs of each"),
     ((0, "lena", "denoise", HIGH, True), "unknown seed True"),
 ]
 
 
 @pytest.mark.parametrize(
     ("method", "arguments", "text"),
-    [
-        (method, *mistake)
-        for method in ("query", "curve", "observables", "scores")
-        for mistake in MISTAKES
-    ],
+    [(method, *mistake) for method in ("query", "scores") for mistake in MISTAKES],
 )
 def test_unknown_names_say_what_there_is(bench, method, arguments, text):
     arch, image, task, *more = arguments
@@ -552,27 +563,6 @@ def test_a_missing_file_is_not_called_damaged(tmp_path, name):
         NASDIPBench(path).curve(0, "lena", "denoise")
 
 
-def test_how_far_scores_go_is_said_in_words(tmp_path):
-    def extent(name: str, **options) -> str:
-        path = synthetic.small(tmp_path / name, count=3, **options)
-        return NASDIPBench(path).runs.scores("denoise")[1].extent
-
-    assert extent("all") == "3 architectures"
-    assert extent("some", unscored={1}) == "2 architectures"
-    assert extent("none", unscored={0, 1, 2}) == "0 architectures"
-    path = synthetic.small(tmp_path / "part", count=3)
-    scores = pq.read_table(path / "scores.parquet")
-    lena = pc.and_(pc.equal(scores["image"], "lena"), pc.less(scores["arch_id"], 2))
-    more = pc.or_(lena, pc.equal(scores["arch_id"], 2))
-    for kept, words in (
-        (lena, "2 architectures on 1 of 3 images"),
-        (more, "3 architectures on 3 of 3 images, 1 of them on all"),
-    ):
-        pq.write_table(scores.filter(kept), path / "scores.parquet")
-        synthetic.rehash(path)
-        assert NASDIPBench(path).runs.scores("denoise")[1].extent == words
-
-
 def test_an_unknown_table_says_which_there_are(bench):
     with pytest.raises(UnknownNameError, match="unknown table 'run'"):
         bench.to_frame("run")
@@ -648,13 +638,6 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_damaged(tmp_path, monkeypa
         folder.read("runs.parquet")
 
 
-def rewrite(path, name, change):
-    rows = pq.read_table(path / f"{name}.parquet").to_pylist()
-    synthetic.write_table(path, name, change(rows))
-    synthetic.write_manifest(path, NASDIPBench(path).manifest)
-    return NASDIPBench(path)
-
-
 @pytest.mark.parametrize(
     ("table", "change", "text"),
     [
@@ -667,21 +650,20 @@ def rewrite(path, name, change):
     ],
 )
 def test_tables_that_contradict_the_manifest_are_refused(tmp_path, table, change, text):
-    bench = rewrite(small_release(tmp_path), table, lambda rows: [row | change for row in rows])
+    bench = NASDIPBench(change_rows(small_release(tmp_path), table, each(lambda row: change)))
     with pytest.raises(DatasetError, match=text):
         bench.query(0, "lena", "denoise")
 
 
 def test_too_few_architectures_are_refused(tmp_path):
-    bench = rewrite(small_release(tmp_path), "architectures", lambda rows: rows[:2])
+    path = change_rows(small_release(tmp_path), "architectures", lambda rows: rows[:2])
     with pytest.raises(DatasetError, match="says 3 architectures, the table has 2"):
-        list(bench)
+        list(NASDIPBench(path))
 
 
 def test_a_curve_row_that_does_not_exist_is_refused(tmp_path):
-    bench = rewrite(
-        small_release(tmp_path), "runs", lambda rows: [r | {"curve_row": 99} for r in rows]
-    )
+    path = change_rows(small_release(tmp_path), "runs", each(lambda row: {"curve_row": 99}))
+    bench = NASDIPBench(path)
     outside = (
         rf"runs\.parquet names a curve_row outside 0\.\.8 of curves/{LOW}-denoise-s0-0\.h5; run"
     )
@@ -718,8 +700,8 @@ def _curve_start(bench):
 
 def test_processes_get_the_same_answers(bench):
     expected = _curve_start(bench)
-    copy = pickle.loads(pickle.dumps(bench))  # noqa: S301
-    assert _curve_start(copy) == expected
+    opened = pickle.loads(pickle.dumps(bench))  # noqa: S301
+    assert _curve_start(opened) == expected
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         assert pool.apply(_curve_start, (bench,)) == expected

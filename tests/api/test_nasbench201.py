@@ -547,6 +547,7 @@ def test_results_have_the_methods_of_the_original(api, bench):
     again = pickle.loads(pickle.dumps(copy.deepcopy(results)))  # noqa: S301
     assert again.query("lena-denoise", 1).get_eval("test", 7) == one.get_eval("test", 7)
     assert len(pickle.dumps(results)) < 20_000  # its own curves, not the release
+    assert pickle.loads(pickle.dumps(api))[2] == api[2]  # noqa: S301
     drawn = [again.get_metrics("lena-denoise", "test", is_random=True) for _ in range(60)]
     assert len({metrics["accuracy"] for metrics in drawn}) == 2
     with pytest.raises(UnknownNameError, match="unknown dataset 'cifar10'"):

@@ -15,7 +15,7 @@ from nasdip_bench.api.simulation.opening import read_runs
 from nasdip_bench.dataset.score_values import score_values_bytes
 from nasdip_bench.errors import ConfigError, DatasetError
 from tests import synthetic
-from tests.synthetic import LOW
+from tests.synthetic import LOW, change_rows, each
 
 COUNT = 12
 SEEN = ("psd_db_mse/corrupted", "psd_db_strip_mse/corrupted")
@@ -35,15 +35,15 @@ def scored(path: Path, keep=lambda row: True, **options) -> Path:
         keep: which rows of scores.parquet.
         options: of `synthetic.write_release`.
     """
+
+    def change(rows: list[dict]) -> list[dict]:
+        for row in rows:
+            if (row["proxy"], row["reference"]) == ("psd_db_mse", "corrupted"):
+                row["value"] = of_seed(row["arch_id"], row["seed"])
+        return [row for row in rows if keep(row)]
+
     synthetic.small(path, **({"seeds": {LOW: (0, 1)}} | options))
-    rows = pq.read_table(path / "scores.parquet").to_pylist()
-    for row in rows:
-        if (row["proxy"], row["reference"]) == ("psd_db_mse", "corrupted"):
-            row["value"] = of_seed(row["arch_id"], row["seed"])
-    synthetic.write_table(path, "scores", [row for row in rows if keep(row)])
-    synthetic.write_score_values(path)
-    synthetic.rehash(path)
-    return path
+    return change_rows(path, "scores", change)
 
 
 @pytest.fixture(scope="module")
@@ -113,14 +113,10 @@ def test_without_runs_all_scored_seeds_count(tmp_path):
 
 
 def test_the_mean_of_a_null_is_none(tmp_path):
-    path = scored(tmp_path / "data")
-    rows = pq.read_table(path / "scores.parquet").to_pylist()
-    for row in rows:
-        if row["seed"] == 1 and row["arch_id"] == 4:
-            row["value"] = None
-    synthetic.write_table(path, "scores", rows)
-    synthetic.rehash(path)
-    bench = NASDIPBench(path)
+    def null(row: dict) -> dict:
+        return {"value": None} if (row["seed"], row["arch_id"]) == (1, 4) else {}
+
+    bench = NASDIPBench(change_rows(scored(tmp_path / "data"), "scores", each(null)))
     assert math.isnan(bench.scores(4, "boat", "denoise")[KEY])
     assert bench.scores(4, "boat", "denoise", seed=0)[KEY] == of_seed(4, 0)
 
@@ -130,8 +126,7 @@ def test_a_score_that_is_there_twice_is_refused(tmp_path, seed):
     path = scored(tmp_path / "data")
     rows = pq.read_table(path / "scores.parquet").to_pylist()
     one = next(row for row in rows if row["seed"] == seed)
-    synthetic.write_table(path, "scores", [*rows, one])
-    synthetic.rehash(path)
+    change_rows(path, "scores", lambda rows: [*rows, one])
     with pytest.raises(DatasetError, match="has a score twice"):
         NASDIPBench(path).scores(3, "boat", "denoise")
     sim = NASDIPBench(path).simulator(one["image"], one["task"], seed=seed)

@@ -447,6 +447,8 @@ def test_the_default_budget_is_half_of_a_small_space(bench):
     mean = np.mean([simulator(bench).seconds(arch) for arch in range(COUNT)])
     assert found.attrs["budget_seconds"] == pytest.approx(mean * COUNT / 2)
     assert 0 < found.attrs["spent"]["random"] <= found.attrs["budget_seconds"]
+    with pytest.raises(ConfigError, match="too short to train any architecture to the stop"):
+        compare(bench, "denoise", images=["lena"], budget_seconds=1e-9, repeats=1)
 
 
 def test_a_search_that_returns_its_choice_is_told_to_choose_it(bench):

@@ -50,7 +50,8 @@ def test_every_result_shows_itself(bench):
     results = (
         *(bench.curve(0, "lena", "denoise"), bench.curves("denoise"), bench.cost(0, "denoise")),
         *(bench.observables(0, "lena", "denoise"), bench.statistics("denoise")),
-        *(bench.replicates(0, "lena", "denoise"), bench.find_best("denoise")),
+        *(bench.replicates(0, "lena", "denoise"), bench.scores(0, "lena", "denoise")),
+        bench.find_best("denoise"),
         bench.isnas("lena", "denoise", "psd_db_mse", n=3, selector="best-score"),
     )
     for result in results:
@@ -87,7 +88,6 @@ def test_a_curve_as_a_frame(bench):
     np.testing.assert_array_equal(frame["psnr_smooth_db"], curve.psnr_smooth_db)
     assert frame.attrs["fidelity"] == curve.fidelity
     assert frame.attrs["seeds"] == curve.seeds
-    assert "architecture: " + curve.architecture in curve._repr_html_()
 
 
 def test_observables_as_a_frame_and_drawn(bench):
@@ -98,9 +98,6 @@ def test_observables_as_a_frame_and_drawn(bench):
     np.testing.assert_array_equal(frame.index, seen.iterations)
     np.testing.assert_array_equal(frame["emv"], seen.values_db["emv"])
     assert (frame.attrs["seed"], frame.attrs["architecture"]) == (seen.seed, seen.architecture)
-    html = seen._repr_html_()
-    assert f"architecture: {seen.architecture}" in html
-    assert all(f"<th>{name}</th>" in html for name in OBSERVABLES)
     axes = figures.Figure().subplots()
     assert seen.plot(axes) is axes
     assert [line.get_label() for line in axes.get_lines()] == [*OBSERVABLES]

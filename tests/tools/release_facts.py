@@ -44,6 +44,8 @@ def readme_rows(bench: NASDIPBench) -> str:
     ]
     for block in blocks(bench):
         record = block.record
+        scores = bench.runs.scores(block.task, block.fidelity)[1]
+        scored = scores.present.any(axis=(1, 2)).sum()
         seeds = ", ".join(
             f"{record.seeds[str(seed)]} with seed {seed} "
             f"({len(_having(block, seed))} architectures)"
@@ -54,7 +56,7 @@ def readme_rows(bench: NASDIPBench) -> str:
                 f"`{block.task}` at {block.fidelity}",
                 f"of {len(bench) * len(bench.images):,} runs there are {seeds}, "
                 f"{_statuses(block)}; {record.iterations} iterations, stop at {record.stop}; "
-                f"scores of {bench.runs.scores(block.task, block.fidelity)[1].extent}",
+                f"scores of {scored} architectures",
             ]
         )
     manifest = bench.manifest
@@ -244,7 +246,7 @@ def _count(count: int, listed: bool) -> str:
 
 
 def _statuses(block: Block) -> str:
-    counts = [(block.columns["status"] == code).sum() for code in range(len(STATUSES))]
+    counts = [(block.status == code).sum() for code in range(len(STATUSES))]
     if counts[0] == sum(counts):
         return "all ok"
     return ", ".join(f"{n} {name}" for n, name in zip(counts, STATUSES, strict=True) if n)

@@ -7,37 +7,29 @@ look-ups and one matrix row, so pandas is not needed. Must not import torch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset import TaskRecord
 from nasdip_bench.dataset.schema import STATUSES
-from nasdip_bench.errors import DatasetError, MissingRunError, UnknownNameError, check_name
+from nasdip_bench.errors import (
+    DatasetError,
+    MissingRunError,
+    UnknownNameError,
+    check_name,
+    check_whole,
+)
 
-from ..records.run import NUMBERS
-from .targets import RANKED_TARGETS
+from ..records.run import NUMBERS, RunRecord
+from .names import check_seed
+from .targets import RANKED_TARGETS, TARGETS
 
-_ENDED = (STATUSES.index("ok"), STATUSES.index("diverged"))
-
-
-class Summary(NamedTuple):
-    """The cells of a block at some seeds.
-
-    Attributes:
-        seeds: the seeds.
-        present: (architecture, image) bool: whether all of the runs exist.
-        values: (architecture, image, `NUMBERS`) float64 means, NaN if any run's value is.
-        status: (architecture, image) int8, the worst position in `STATUSES`.
-        rows: (architecture, image, seed) int32, see `Block`.
-    """
-
-    seeds: tuple[int, ...]
-    present: NDArray[np.bool_]
-    values: NDArray[np.float64]
-    status: NDArray[np.int8]
-    rows: NDArray[np.int32]
+OK = STATUSES.index("ok")
+ENDED = (OK, STATUSES.index("diverged"))
+COLUMNS = (*NUMBERS, *(name for name in TARGETS if name not in NUMBERS))
+"""The numeric columns of runs.parquet; those of a `RunRecord` come first."""
 
 
 class Block:
@@ -48,10 +40,11 @@ class Block:
         task: name.
         record: the manifest's facts.
         seeds: all seeds, ascending.
-        rows: (architecture, image, seed) int32: the row in ``columns``, -1 where there is no run.
-        columns: by name, (run,) values of runs.parquet; int8 positions in `STATUSES` for status.
-        values: (run, `NUMBERS`) float64, NaN where null.
-        cache: records by (arch_id, position of the image, seed), None for the default seeds.
+        default_seeds: the seeds that a query averages over.
+        status: (architecture, image, seed) int8 positions in `STATUSES`; -1 where there is no run.
+        curve_row: (architecture, image, seed) int32, the row in its part of the curves.
+        values: (architecture, image, seed, `COLUMNS`) float64, NaN where there is no value.
+        cache: records by (arch_id, position of the image, seeds).
     """
 
     def __init__(
@@ -60,30 +53,32 @@ class Block:
         task: str,
         record: TaskRecord,
         shape: tuple[int, int],
-        columns: dict[str, NDArray[Any]],
+        runs: dict[str, NDArray[Any]],
     ) -> None:
         self.fidelity, self.task, self.record = fidelity, task, record
-        self.columns = columns
-        self.seeds: tuple[int, ...] = tuple(sorted({*map(int, columns["seed"])}))
+        self.seeds: tuple[int, ...] = tuple(sorted({*map(int, runs["seed"])}))
         self.default_seeds = tuple(record.default_seeds)
         if not self.default_seeds or not set(self.default_seeds) <= set(self.seeds):
             raise DatasetError(
                 f"the manifest says seeds {list(self.default_seeds)} of {task!r} at fidelity "
                 f"{fidelity!r}, runs.parquet has {list(self.seeds)}; run 'nasdip-bench verify'"
             )
-        self.rows = np.full((*shape, len(self.seeds)), -1, np.int32)
-        self.rows[
-            columns["arch_id"], columns["image"], np.searchsorted(self.seeds, columns["seed"])
-        ] = np.arange(len(columns["seed"]), dtype=np.int32)
-        if not len(columns["seed"]) == np.count_nonzero(self.rows >= 0) == record.runs:
+        dense = (*shape, len(self.seeds))
+        cells = runs["arch_id"], runs["image"], np.searchsorted(self.seeds, runs["seed"])
+        self.status = np.full(dense, -1, np.int8)
+        self.status[cells] = runs["status"]
+        if not len(runs["seed"]) == np.count_nonzero(self.status >= 0) == record.runs:
             raise DatasetError(
                 f"the manifest says {record.runs} runs of {task!r} at fidelity {fidelity!r}, "
-                f"runs.parquet has {len(columns['seed'])}, or one twice; run 'nasdip-bench verify'"
+                f"runs.parquet has {len(runs['seed'])}, or one twice; run 'nasdip-bench verify'"
             )
-        self.values = np.column_stack([columns[name].astype(np.float64) for name in NUMBERS])
-        self.cache: dict[tuple[int, int, int | None], Any] = {}
-        self._positions = {seed: position for position, seed in enumerate(self.seeds)}
-        self._summaries: dict[int | None, Summary] = {}
+        self.curve_row = np.full(dense, -1, np.int32)
+        self.curve_row[cells] = runs["curve_row"]
+        self.values = np.full((*dense, len(COLUMNS)), np.nan)
+        for name in COLUMNS:
+            self.column(name)[cells] = runs[name]
+        self.cache: dict[tuple[int, int, tuple[int, ...]], RunRecord] = {}
+        self._means: dict[tuple[int, ...], tuple[NDArray[np.float64], NDArray[np.int8]]] = {}
 
     def choose_seeds(self, seed: int | None) -> tuple[int, ...]:
         """The seeds of a query: the requested one, or the default ones.
@@ -93,37 +88,22 @@ class Block:
         """
         if seed is None:
             return self.default_seeds
-        whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
-        if not whole or seed not in self._positions:
-            raise UnknownNameError(
-                f"unknown seed {seed!r} for task {self.task!r} at fidelity {self.fidelity!r}. "
-                f"Available: {', '.join(map(str, self.seeds)) or 'none'}. Leave it out for the "
-                f"default: {', '.join(map(str, self.default_seeds)) or 'none'}; "
-                f"bench.replicates(...) has the runs of each."
-            )
-        return (int(seed),)
+        return (check_seed(seed, self.seeds, self.default_seeds, self.task, self.fidelity),)
 
-    def summary(self, seed: int | None) -> Summary:
-        """All cells at a seed, or their means over the default seeds.
+    def means(self, seeds: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+        """Means over some seeds of the block, kept for the next call.
 
-        Raises:
-            UnknownNameError: no run of the block has the seed.
+        Returns:
+            (architecture, image, `NUMBERS`) float64, NaN if any run's value is; and (architecture,
+            image) int8, the worst position in `STATUSES`, -1 if any run is missing.
         """
-        plain = seed is None or type(seed) is int  # True is not a seed, though it equals 1
-        found = self._summaries.get(seed) if plain else None
-        if found is None:
-            seeds = self.choose_seeds(seed)
-            rows = self.rows[:, :, [self.position(one) for one in seeds]]
-            # A missing run gets the values of the last row; present marks it.
-            found = Summary(
-                seeds,
-                np.asarray((rows >= 0).all(axis=2)),
-                self.values[rows].mean(axis=2),
-                self.columns["status"][rows].max(axis=2),
-                rows,
-            )
-            self._summaries[None if seed is None else seeds[0]] = found
-        return found
+        if seeds not in self._means:
+            places = [self.position(one) for one in seeds]
+            status = self.status[:, :, places]
+            worst = np.where((status < 0).any(axis=2), np.int8(-1), status.max(axis=2))
+            values = self.values[:, :, places, : len(NUMBERS)].mean(axis=2)
+            self._means[seeds] = values, worst
+        return self._means[seeds]
 
     def check_ranked(self, target: str) -> None:
         """Refuse a target that cannot rank the architectures.
@@ -134,8 +114,8 @@ class Block:
                 or that have none.
         """
         check_name("target of a ranking", target, RANKED_TARGETS)
-        ok = self.columns["status"] == STATUSES.index("ok")
-        absent = int(np.isnan(self.columns[target][ok]).sum())
+        ok = self.status == OK
+        absent = int(np.isnan(self.column(target)[ok]).sum())
         if absent:
             raise MissingRunError(
                 f"{absent} of {int(ok.sum())} runs of {self.task!r} at fidelity {self.fidelity!r} "
@@ -160,7 +140,7 @@ class Block:
             seeds: seeds of the block.
             image: position of the image; None for every image that has a run of each of the seeds.
         """
-        ended = np.all([np.isin(self.statuses(one), _ENDED) for one in seeds], axis=0)
+        ended = np.all([np.isin(self.statuses(one), ENDED) for one in seeds], axis=0)
         if image is not None:
             return np.asarray(ended[:, image])
         images = ended.any(axis=0)
@@ -168,15 +148,45 @@ class Block:
 
     def position(self, seed: int) -> int:
         """Position of a seed of the block on the seed axis."""
-        return self._positions[seed]
+        return self.seeds.index(seed)
+
+    def kept_place(self, kept: NDArray[np.int32], iteration: int) -> int:
+        """The place of an iteration among the kept ones.
+
+        Args:
+            kept: (P,) int32, ascending.
+            iteration: the requested one.
+
+        Raises:
+            UnknownNameError: it is outside the budget or was not kept.
+        """
+        last = self.record.iterations
+        note = f", the length of runs of {self.task!r} at fidelity {self.fidelity!r}"
+        check_whole("iteration", iteration, 1, last, note=note, error=UnknownNameError)
+        place = int(np.searchsorted(kept, iteration))
+        if place == len(kept) or kept[place] != iteration:
+            near = " and ".join(str(kept[i]) for i in (place - 1, place) if 0 <= i < len(kept))
+            raise UnknownNameError(
+                f"iteration {iteration} of {self.task!r} at fidelity {self.fidelity!r} was not "
+                f"kept: a release keeps {len(kept)} of the {last}. The nearest kept are {near}; "
+                f"bench.curve(...).iterations and 'nasdip-bench curve' list all"
+            )
+        return place
+
+    def seeds_of(self, arch_id: int, image: int) -> tuple[int, ...]:
+        """The seeds of an architecture's runs on an image, ascending."""
+        there = self.status[arch_id, image] >= 0
+        return tuple(np.array(self.seeds)[there].tolist())
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """(architecture, image, seed) float64 of one of `COLUMNS`, a view."""
+        return self.values[..., COLUMNS.index(name)]
 
     def matrix(self, target: str, seed: int) -> NDArray[np.float64]:
         """(architecture, image) float64 of one column at one seed; NaN where no run is ok."""
-        rows = self.rows[:, :, self.position(seed)]
-        ok = (rows >= 0) & (self.columns["status"][rows] == 0)
-        return np.where(ok, self.columns[target][rows].astype(np.float64), np.nan)
+        values = self.column(target)[:, :, self.position(seed)]
+        return np.where(self.statuses(seed) == OK, values, np.nan)
 
     def statuses(self, seed: int) -> NDArray[np.int8]:
         """(architecture, image) int8, the position in `STATUSES`; -1 where there is no run."""
-        rows = self.rows[:, :, self.position(seed)]
-        return np.where(rows >= 0, self.columns["status"][rows], np.int8(-1))
+        return self.status[:, :, self.position(seed)]

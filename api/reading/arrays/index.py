@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,36 @@ class RunIndex:
         except (KeyError, TypeError):  # not read yet, or not a name
             return self._load(task, fidelity)
 
+    def missing_run(
+        self, block: Block, arch_id: int, code: str, image: int, seeds: Sequence[int]
+    ) -> str:
+        """The message for a run that the release could hold but does not.
+
+        Args:
+            block: where the run should be.
+            arch_id: row of the architecture.
+            code: its canonical string.
+            image: position of the image.
+            seeds: the requested ones, one or more of them without a run; it is about the first.
+        """
+        there = block.seeds_of(arch_id, image)
+        seed = next(one for one in seeds if one not in there)
+        having = []
+        for fidelity in self.fidelities:
+            if self.has_runs(block.task, fidelity):
+                others = self.block(block.task, fidelity).seeds_of(arch_id, image)
+                if others:
+                    having.append(f"{fidelity} with seed {', '.join(map(str, others))}")
+        held, most = block.record.seeds.get(str(seed), 0), block.statuses(seed).size
+        return (
+            f"no run of architecture {code} on {self._manifest.images[image]!r} for "
+            f"{block.task!r} at fidelity {block.fidelity!r} with seed {seed}. Available for this "
+            f"architecture, image and task: {'; '.join(having) or 'none'}. The release holds "
+            f"{held} of the {most} runs of {block.task} at {block.fidelity} with seed {seed}: "
+            f"bench.coverage() and 'nasdip-bench coverage' count them, "
+            f"bench.evaluated({block.task!r}) lists architectures."
+        )
+
     def _load(self, task: str, fidelity: str | None) -> Block:
         name = str(self.fidelity_of(task, fidelity))  # NumPy's strings become Python's
         task = str(task)
@@ -140,7 +171,8 @@ class RunIndex:
                 self._shape,
                 {column: values[mine] for column, values in columns.items()},
                 self._pairs,
-                f"task {task!r} at fidelity {fidelity!r}",
+                task,
+                fidelity,
                 self._manifest.task(fidelity, task),  # type: ignore[arg-type]  # else no fidelity
             )
         return self._scores[fidelity, task]

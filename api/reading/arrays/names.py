@@ -1,8 +1,13 @@
-"""Look up images and tasks by name; the error says when one is given for the other."""
+"""Look up images, tasks and seeds; errors say what the release has instead.
+
+A task given where an image belongs, or the reverse, is told so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+import numpy as np
 
 from nasdip_bench.errors import UnknownNameError, unknown_name
 
@@ -45,3 +50,27 @@ def _out_of_order(what: str, kind: str, there: Sequence[str]) -> UnknownNameErro
         f"{what}: an architecture comes before an image, an image before a task. Available as "
         f"{kind}: {', '.join(there)}."
     )
+
+
+def check_seed(
+    seed: object, seeds: Collection[int], default: Sequence[int], task: str, fidelity: str
+) -> int:
+    """The seed, as a plain number; True is none, though it equals 1.
+
+    Args:
+        seed: as given.
+        seeds: all seeds of the task at the fidelity.
+        default: those that are averaged if none is given.
+        task: name.
+        fidelity: name.
+
+    Raises:
+        UnknownNameError: it is not one of them.
+    """
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed not in seeds:
+        raise UnknownNameError(
+            f"unknown seed {seed!r} for task {task!r} at fidelity {fidelity!r}. Available: "
+            f"{', '.join(map(str, sorted(seeds))) or 'none'}. Leave it out for the default: "
+            f"{', '.join(map(str, default)) or 'none'}; bench.replicates(...) has the runs of each."
+        )
+    return int(seed)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +11,8 @@ from nasdip_bench.dataset.curves import CODES, MISSING, decode
 from nasdip_bench.dataset.manifest import part_path
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.storage.locks import ForkSafeLock
+
+from .block import Block
 
 
 class PartReader:
@@ -31,18 +31,19 @@ class PartReader:
         self._parts: dict[tuple[str, str, int, int], CurvePart] = {}
         self._iterations: dict[tuple[str, str], NDArray[np.int32]] = {}
 
-    def has(self, fidelity: str, task: str, seed: int, arch_id: int) -> bool:
+    def has(self, block: Block, seed: int, arch_id: int) -> bool:
         """Whether the release has the part that a run belongs to."""
-        path = part_path(self._kind, fidelity, task, seed, part_of(arch_id))
+        path = part_path(self._kind, block.fidelity, block.task, seed, part_of(arch_id))
         return path in self._folder.manifest.files
 
-    def iterations(self, fidelity: str, task: str) -> NDArray[np.int32]:
+    def iterations(self, block: Block) -> NDArray[np.int32]:
         """(P,) int32, ascending, read-only: the kept iterations, the same in all parts.
 
         Raises:
             DatasetError: the release has no part, or the first is missing or damaged.
         """
-        if (fidelity, task) not in self._iterations:
+        fidelity, task = where = block.fidelity, block.task
+        if where not in self._iterations:
             beginning = f"{self._kind}/{fidelity}-{task}-s"
             files = [path for path in self._folder.manifest.files if path.startswith(beginning)]
             seed, _, part = min(files, default="")[len(beginning) : -len(".h5")].partition("-")
@@ -52,44 +53,41 @@ class PartReader:
                     f"verify'"
                 )
             self._part(fidelity, task, int(seed), int(part))
-        return self._iterations[fidelity, task]
+        return self._iterations[where]
 
     def codes(
-        self,
-        fidelity: str,
-        task: str,
-        seed: int,
-        arch_ids: Sequence[int] | NDArray[np.integer],
-        rows: Sequence[int] | NDArray[np.integer],
+        self, block: Block, seed: int, arch_ids: NDArray[np.integer], images: NDArray[np.integer]
     ) -> dict[str, NDArray[np.uint16]]:
         """By name, (run, P) uint16 of some runs of a seed; all missing where a part lacks an array.
 
         Args:
-            fidelity: name.
-            task: name.
-            seed: seed of the runs.
+            block: task and fidelity of the runs.
+            seed: their seed.
             arch_ids: (run,) rows of their architectures.
-            rows: (run,) rows in their part: the ``curve_row`` of runs.parquet.
+            images: (run,) positions of their images.
 
         Raises:
             DatasetError: a file is missing or damaged, or lacks a row.
         """
-        parts, places = part_of(np.asarray(arch_ids, np.int32)), np.asarray(rows, np.int64)
-        shape = len(parts), len(self.iterations(fidelity, task))
+        parts = part_of(np.asarray(arch_ids, np.int32))
+        rows = block.curve_row[arch_ids, images, block.position(seed)]
+        shape = len(parts), len(self.iterations(block))
         found = {name: np.full(shape, MISSING, np.uint16) for name in KINDS[self._kind]}
         for number in np.unique(parts).tolist():
             mine = np.flatnonzero(parts == number)
-            wanted = places[mine]
-            part = self._part(fidelity, task, seed, number, int(wanted.min()), int(wanted.max()))
+            wanted = rows[mine]
+            key = block.fidelity, block.task, seed, number
+            part = self._part(*key, int(wanted.min()), int(wanted.max()))
             for name, codes in part.codes.items():
                 found[name][mine] = codes[wanted]
         return found
 
     def values(
-        self, fidelity: str, task: str, seed: int, arch_id: int, row: int
+        self, block: Block, seed: int, arch_id: int, image: int
     ) -> dict[str, NDArray[np.float64]]:
         """By name, (P,) float64 of a run, NaN where missing; see `codes` for the arguments."""
-        part = self._part(fidelity, task, seed, part_of(arch_id), row, row)
+        row = int(block.curve_row[arch_id, image, block.position(seed)])
+        part = self._part(block.fidelity, block.task, seed, part_of(arch_id), row, row)
         nothing = np.full(len(part.iterations), np.nan)
         return {
             name: decode(part.codes[name][row], CODES[name]) if name in part.codes else nothing

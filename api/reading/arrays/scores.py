@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.dataset.manifest import TaskRecord
-from nasdip_bench.errors import DatasetError, UnknownNameError
+from nasdip_bench.errors import DatasetError
+
+from .names import check_seed
 
 
 class Scores(NamedTuple):
@@ -27,21 +29,6 @@ class Scores(NamedTuple):
     values: NDArray[np.float64]
     present: NDArray[np.bool_]
 
-    @property
-    def extent(self) -> str:
-        """In words, how many architectures have scores, and on how many of the images."""
-        there: NDArray[np.bool_] = np.any(self.present, axis=2)
-        anywhere, everywhere = np.any(there, axis=1).sum(), np.all(there, axis=1).sum()
-        by_score = np.any(self.present, axis=1).sum(axis=0)
-        fewest = by_score.min(initial=anywhere, where=by_score > 0)
-        some = f"{anywhere} architectures"
-        if fewest < anywhere:
-            some = f"{fewest} to {anywhere} architectures (by score)"
-        if anywhere == everywhere:
-            return some
-        some += f" on {np.any(there, axis=0).sum()} of {there.shape[1]} images"
-        return f"{some}, {everywhere} of them on all" if everywhere else some
-
 
 class ScoresBySeed:
     """The scores of one task at one fidelity.
@@ -50,7 +37,8 @@ class ScoresBySeed:
         shape: numbers of architectures and images.
         rows: by name, columns of scores.parquet; ``seed`` is NaN where a score sees no corruption.
         pairs: (proxy, reference) by the code in ``pair``.
-        where: the task and fidelity, for messages.
+        task: name.
+        fidelity: name.
         record: the manifest's facts of the task at the fidelity.
     """
 
@@ -59,7 +47,8 @@ class ScoresBySeed:
         shape: tuple[int, int],
         rows: dict[str, NDArray[Any]],
         pairs: dict[int, tuple[str, str]],
-        where: str,
+        task: str,
+        fidelity: str,
         record: TaskRecord,
     ) -> None:
         found, first, inverse = np.unique(rows["pair"], return_index=True, return_inverse=True)
@@ -73,7 +62,8 @@ class ScoresBySeed:
         self._sees = np.isin(np.arange(len(self._columns)), self._at[2][~self._blind])
         self._seeds = tuple(map(int, np.unique(rows["seed"][~self._blind])))
         self._default_seeds = tuple(record.default_seeds) or self._seeds
-        self._where, self._there = where, {*map(str, self._seeds), *record.seeds}
+        self._task, self._fidelity = task, fidelity
+        self._there = {*self._seeds, *map(int, record.seeds)}
         self._found: dict[int | None, Scores] = {}
 
     def of(self, seed: int | None) -> Scores:
@@ -82,11 +72,11 @@ class ScoresBySeed:
         Raises:
             UnknownNameError: no run and no score has the seed.
         """
-        found = self._found.get(seed) if type(seed) is int or seed is None else None
-        if found is None:
-            found = self._mean() if seed is None else self._of_seed(self._checked(seed))
-            self._found[seed if seed is None else int(seed)] = found
-        return found
+        if seed is not None:
+            seed = check_seed(seed, self._there, self._default_seeds, self._task, self._fidelity)
+        if seed not in self._found:
+            self._found[seed] = self._mean() if seed is None else self._of_seed(seed)
+        return self._found[seed]
 
     def dense(self, column: str, seed: float) -> NDArray[np.float64]:
         """(architecture, image, score) of a column for the corruption of a seed; NaN without a row.
@@ -102,15 +92,6 @@ class ScoresBySeed:
 
     def _rows_of(self, seed: float) -> NDArray[np.bool_]:
         return np.asarray(self._blind | (self._rows["seed"] == seed))
-
-    def _checked(self, seed: int) -> int:
-        whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
-        if not whole or str(seed) not in self._there:
-            raise UnknownNameError(
-                f"unknown seed {seed!r} for {self._where}. Available: "
-                f"{', '.join(sorted(self._there)) or 'none'}. Leave it out for the default."
-            )
-        return int(seed)
 
     def _of_seed(self, seed: float) -> Scores:
         present = ~np.isnan(self.dense("inits", seed))  # never null, unlike values

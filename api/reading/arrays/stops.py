@@ -42,12 +42,11 @@ def read_recorded_stops(folder: DatasetFolder, block: Block) -> RecordedStops:
     Raises:
         DatasetError: a file is damaged.
     """
-    found = []
+    found, shape = [], block.status.shape
     for place, seed in enumerate(block.seeds):
-        rows = block.rows[:, :, place]
-        arch_ids, images = np.nonzero(rows >= 0)
+        arch_ids, images = np.nonzero(block.statuses(seed) >= 0)
         parts = part_of(arch_ids.astype(np.int32))
-        places = block.columns["curve_row"][rows[arch_ids, images]]
+        places = block.curve_row[arch_ids, images, place]
         for number in np.unique(parts).tolist():
             if (
                 part_path("stops", block.fidelity, block.task, seed, number)
@@ -55,11 +54,13 @@ def read_recorded_stops(folder: DatasetFolder, block: Block) -> RecordedStops:
             ):
                 mine = parts == number
                 _, part = folder.stops(block.fidelity, block.task, seed, number, int(mine.sum()))
-                runs = np.ravel_multi_index((arch_ids[mine], images[mine], place), block.rows.shape)
+                runs = np.ravel_multi_index(
+                    (arch_ids[mine], images[mine], place), block.status.shape
+                )
                 found.append((runs, part.take(places[mine])))
-    whole = stacked_stops(block.rows.size, found)
+    whole = stacked_stops(block.status.size, found)
     values = {
-        name: np.moveaxis(array.reshape(*block.rows.shape, len(whole.rules)), -1, 0)
+        name: np.moveaxis(array.reshape(*shape, len(whole.rules)), -1, 0)
         for name, array in whole.values.items()
     }
     delivered = values["iteration"]

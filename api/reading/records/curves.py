@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdip_bench.errors import not_installed
 
-from .showing import displayed, shown
+from .showing import displayed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,20 +48,6 @@ class Curve(NamedTuple):
     seeds: tuple[int, ...]
     status: str
 
-    def best_so_far(self, *, smooth: bool = True) -> NDArray[np.float64]:
-        """(P,) float64 dB: the highest PSNR at the kept points so far.
-
-        An oracle: it needs the ground truth. It sees only the kept points, so it can end below the
-        run's ``best_*_db``, which is taken from the full curve.
-
-        Args:
-            smooth: whether to use the smoothed outputs.
-        """
-        best: NDArray[np.float64] = np.fmax.accumulate(
-            self.psnr_smooth_db if smooth else self.psnr_db
-        )
-        return best
-
     def to_frame(self) -> pd.DataFrame:
         """The kept points as a frame, indexed by iteration; the other fields are in ``attrs``.
 
@@ -89,9 +74,6 @@ class Curve(NamedTuple):
         axes.plot(self.iterations, self.psnr_smooth_db, color=line.get_color(), label="smoothed")
         axes.legend()
         return axes
-
-    def _repr_html_(self) -> str:
-        return _html(self)
 
 
 _CURVES = Curve._fields.index("arch_id")
@@ -152,9 +134,6 @@ class Observables(NamedTuple):
         axes.legend()
         return axes
 
-    def _repr_html_(self) -> str:
-        return _html(self)
-
 
 def _framed(
     record: Curve | Observables, columns: Mapping[str, NDArray[np.float64]]
@@ -163,13 +142,9 @@ def _framed(
     import pandas as pd
 
     frame = pd.DataFrame(columns, index=pd.Index(record.iterations, name="iteration"))
-    frame.attrs = _about(record)
+    about = record._fields[record._fields.index("arch_id") :]
+    frame.attrs = {name: getattr(record, name) for name in about}
     return frame
-
-
-def _about(record: Curve | Observables) -> dict[str, Any]:
-    named = record._asdict()
-    return {name: named[name] for name in record._fields[record._fields.index("arch_id") :]}
 
 
 def _axes(record: Curve | Observables, axes: Axes | None, label: str) -> Axes:
@@ -183,11 +158,6 @@ def _axes(record: Curve | Observables, axes: Axes | None, label: str) -> Axes:
     title = f"{record.task}, {record.image}, {record.fidelity}\n{record.architecture}"
     axes.set(xlabel="iteration", ylabel=label, title=title)
     return axes
-
-
-def _html(record: Curve | Observables) -> str:
-    about = "".join(f"<br>{name}: {escape(shown(one))}" for name, one in _about(record).items())
-    return f"<p>{type(record).__name__}{about}</p>{record.to_frame()._repr_html_()}"
 
 
 @displayed
