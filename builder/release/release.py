@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from nasdip_bench.dataset import MANIFEST, Manifest
-from nasdip_bench.dataset.croissant import CROISSANT, Publication
+from nasdip_bench.dataset.croissant import CROISSANT, Publication, published
 from nasdip_bench.dataset.manifest import manifest_fields
 from nasdip_bench.errors import BuildError
 from nasdip_bench.space import Architecture
@@ -54,7 +54,7 @@ def release(
         name: see `write_release`.
         version: see `write_release`.
         licence: of the results; see `nasdip_bench.dataset.croissant.Publication`, also for the next
-            two. By default the project's.
+            two. By default those of the dataset in ``out``, else the project's.
         creator: who made the dataset.
         url: of its page.
         reruns: a file of `nasdip_bench.builder.release.sources.reruns`, added to the sources'
@@ -122,7 +122,8 @@ def write_release(
         out: the dataset folder to create or replace.
         name: of the release; by default that of the dataset in ``out``, else "nasdip-bench".
         version: of the release; by default that of the dataset in ``out``, else `UNNUMBERED`.
-        publication: fields of `nasdip_bench.dataset.croissant.Publication`.
+        publication: fields of `nasdip_bench.dataset.croissant.Publication`; the others come from
+            the dataset in ``out``, else from the project's defaults.
         replace: whether a dataset in ``out`` may be replaced.
 
     Raises:
@@ -139,13 +140,15 @@ def write_release(
                 f"not among the sources: name it there too, choose another folder with --out, or "
                 f"discard its results with --replace"
             )
+        listed = CROISSANT in old.get("files", {})
+        before = published((target / CROISSANT).read_text("utf-8")) if listed else Publication()
         contents = read()
         manifest = write_dataset(
             contents,
             fresh,
             name=name or str(old.get("name", "nasdip-bench")),
             version=version or str(old.get("version", UNNUMBERED)),
-            publication=Publication(**publication),
+            publication=dataclasses.replace(before, **publication),
         )
         if old:
             _refuse_reused_version(old, manifest, target)

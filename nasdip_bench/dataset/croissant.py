@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
+from nasdip_bench.errors import DatasetError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 
 from .manifest import MANIFEST, SCORE_VALUES, Manifest, table_path
@@ -114,6 +115,22 @@ class Publication:
 
 
 _SPDX = "https://spdx.org/licenses/"
+
+
+def published(text: str) -> Publication:
+    """What a ``croissant.json`` that `croissant_json` wrote says of its publication.
+
+    Raises:
+        DatasetError: it is damaged.
+    """
+    try:
+        said = json.loads(text)
+        licence = said.get("license", "").removeprefix(_SPDX).removesuffix(".html")
+        return Publication(
+            licence=licence, creator=said["creator"]["name"], url=said.get("url", "")
+        )
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
+        raise DatasetError(f"{CROISSANT} is damaged; run 'nasdip-bench verify'") from error
 
 
 def croissant_json(manifest: Manifest, publication: Publication) -> str:

@@ -342,7 +342,7 @@ def test_a_dataset_folder_is_no_build_folder(tmp_path):
     release(tmp_path / "build", tmp_path / "data")
     with pytest.raises(BuildError, match="holds a dataset, which a build does not add to"):
         build(config, tmp_path / "data", workers=1)
-    with pytest.raises(BuildError, match="holds a dataset or published results"):
+    with pytest.raises(BuildError, match="holds a dataset, which a build does not add to"):
         preview(config, tmp_path / "data")
     assert not (tmp_path / "data" / "build.json").exists()
     shutil.copy(tmp_path / "build" / "build.json", tmp_path / "data")

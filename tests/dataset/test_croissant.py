@@ -17,7 +17,7 @@ from nasdip_bench.builder.release.release import release
 from nasdip_bench.dataset import MANIFEST, DatasetFolder
 from nasdip_bench.dataset.croissant import CROISSANT, Publication, croissant_json
 from nasdip_bench.dataset.schema import KEYS, RELEASE_TABLES, arrow_schema
-from nasdip_bench.errors import BuildError
+from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 from nasdip_bench.storage.files import sha256_bytes
 from nasdip_bench.verify import verify
@@ -184,11 +184,13 @@ def test_who_published_it_can_be_said(source: Path, tmp_path: Path, monkeypatch,
     assert found["creator"]["name"] == "Ours & Co"
     assert found["url"] == "https://example.org/d"
 
-    release(tmp_path / "d", tmp_path / "d", creator="Theirs")  # what is not said again is ours
+    release(tmp_path / "d", tmp_path / "d", creator="Theirs")  # what is not said again stays
     again = json.loads((tmp_path / "d" / CROISSANT).read_text("utf-8"))
     assert again["creator"]["name"] == "Theirs"
-    assert again["license"] == "https://spdx.org/licenses/MIT.html"
-    assert "url" not in again
+    assert (again["license"], again["url"]) == (found["license"], found["url"])
+    (tmp_path / "d" / CROISSANT).write_text("{}")
+    with pytest.raises(DatasetError, match=r"croissant.json is damaged"):
+        release(source, tmp_path / "d", replace=True)
 
 
 # The library of MLCommons itself
