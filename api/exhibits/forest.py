@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 _ROW, _ROW_OF_POINTS, _PANEL, _TEXT, _CHARACTER = 0.2, 0.3, 2.3, 1.0, 0.07  # inches
+_LABEL = 40  # characters that fit below a panel
 # Safe for colour-blind readers; shapes for black-and-white print.
 _LOOKS = (("#0072b2", "o"), ("#d55e00", "D"), ("#4d4d4d", "s"))
 
@@ -78,10 +80,10 @@ class Forest(FrameFigure):
         for axes, panel in zip(every, panels, strict=True):
             for line, kind in enumerate(lines.values()):
                 _draw_line(axes, panel, line, *_LOOKS[kinds.index(kind)])
+            axes.set_xlabel(textwrap.fill(self.across, _LABEL), fontsize=TEXT)
             _finish(axes, panel.title)
         every[0].set_ylim(len(lines) - 0.4, -0.6)
         every[0].set_yticks(range(len(lines)), [*lines], fontsize=TEXT)
-        drawing.supxlabel(self.across, fontsize=TEXT)
         if len(kinds) > 1:
             legend(drawing, _handles(len(kinds)), kinds)
         notes = [note.removeprefix("-- : ") for note in self.notes]  # there are no such cells here

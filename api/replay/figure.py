@@ -83,7 +83,7 @@ class ReplayFigure(FrameFigure):
                 axes.sharey(panels[0])
             self._draw_panel(axes, score)
         axes.set_ylim(bottom=0)
-        legend(drawing, *axes.get_legend_handles_labels(), ncols=3)
+        legend(drawing, *axes.get_legend_handles_labels(), ncols=2 if len(panels) == 1 else 3)
         save(drawing, path, form, [self.caption, *self.notes])
 
     def _draw_panel(self, axes: Axes, score: str) -> None:
