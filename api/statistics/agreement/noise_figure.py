@@ -78,11 +78,7 @@ def noise_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Noi
     """
     frame = noise(bench, task, **how)
     facts = frame.attrs
-    reasons = dict.fromkeys(
-        f"-- : {between}: {row['reason']}."
-        for (between, _), row in frame.iterrows()
-        if row["reason"]
-    )
+    without = frame[frame["reason"] != ""].reset_index().groupby(["between", "reason"])["measured"]
     return NoiseFigure(
         frame=frame,
         caption=sentences(
@@ -93,5 +89,7 @@ def noise_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Noi
             f"At {setup(bench, facts)}.",
             shortfall(bench, facts, facts["images"]),
         ),
-        notes=tuple(reasons),
+        notes=tuple(
+            f"-- : {', '.join(of)} ({between}): {reason}." for (between, reason), of in without
+        ),
     )
