@@ -86,13 +86,11 @@ Within = Annotated[
 ]
 Level = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
 Resamples = Annotated[int, typer.Option(help="Bootstrap resamples; 0 for no intervals.")]
-Repeats = Annotated[
-    int, typer.Option(help="Searches on each image and seed, in the leaderboard of searches.")
-]
+Repeats = Annotated[int, typer.Option(help="Searches on each image and seed.")]
 Targets = Annotated[
     str, typer.Option(help="Columns of runs.parquet, comma-separated; 'all': best, stopped, last.")
 ]
-TopK = Annotated[int, typer.Option("--k", "-k", help="How many architectures count as best.")]
+TopK = Annotated[int, typer.Option("--k", "-k", help="Number of best architectures.")]
 
 _FACTS = (
     "architecture", "image", "task", "target", "fidelity", "fidelities", "seeds", "candidates",

@@ -59,12 +59,12 @@ TableFile = Annotated[
 ]
 ImageSet = Annotated[
     str | None,
-    typer.Option(help="Images of Figure 2: skimage (stand-ins), or nasdip (downloads the images)."),
+    typer.Option(help="skimage (stand-ins), or nasdip (downloads the images)."),
 ]
 Experiments = Annotated[Path, typer.Option(help="A build of experiments.")]
 EXPERIMENTS = Path("builds/experiments")
-Inits = Annotated[int, typer.Option(help="Number of initialisations averaged in Figure 2.")]
-Device = Annotated[str, typer.Option(help="Where Figure 2 runs its networks: cpu, cuda ...")]
+Inits = Annotated[int, typer.Option(help="Number of initialisations to average.")]
+Device = Annotated[str, typer.Option(help="Where to run the networks: cpu, cuda ...")]
 
 
 @table.command("1")

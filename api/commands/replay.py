@@ -24,7 +24,7 @@ def replay_command(
     task: Task = "denoise",
     images: Images = "all",
     score: Annotated[
-        str, typer.Option(help="Names of scores, comma-separated, or 'all' that rank.")
+        str, typer.Option(help="Names of scores, comma-separated; 'all': those that rank.")
     ] = "all",
     cohort: Annotated[
         int | None, typer.Option(help="The largest cohort. Default: 50, or all if there are fewer.")

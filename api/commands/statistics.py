@@ -105,7 +105,9 @@ def stopping_command(
     images: Images = "all",
     rule: Annotated[
         list[str] | None,
-        typer.Option(help="Another rule, such as 'es-wmv(window=25,patience=0.3)'; repeatable."),
+        typer.Option(
+            metavar="RULE", help="Another, such as 'es-wmv(window=25,patience=0.3)'; repeatable."
+        ),
     ] = None,
     fidelity: FidelityName = None,
     seed: Seed = None,

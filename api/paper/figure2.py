@@ -190,7 +190,8 @@ def figure2_images(
     if images_dir is None and image_set is None and bench.manifest.image_set != "skimage":
         raise ImageError(
             "Figure 2 needs the images themselves, which a release does not hold: name their "
-            "folder (--images-dir), or use stand-ins (--image-set skimage)"
+            "folder (--images-dir), download them (--image-set nasdip) or use stand-ins "
+            "(--image-set skimage)"
         )
     chosen = image_set or bench.manifest.image_set
     if chosen != bench.manifest.image_set:

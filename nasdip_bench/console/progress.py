@@ -41,7 +41,7 @@ def parse_duration(text: str, what: str = "time limit") -> float:
     parts = units.groups() if units else (0, 0, plain and plain[1])
     seconds = sum(float(part or 0) * unit for part, unit in zip(parts, (3600, 60, 1), strict=True))
     if not seconds > 0:
-        raise ConfigError(f"{what} {text!r} is not a duration such as 90s, 9m or 1h30m")
+        raise ConfigError(f"{what} {text!r} is not a duration above 0 such as 90s, 9m or 1h30m")
     return seconds
 
 
