@@ -285,6 +285,11 @@ def test_noise(files, shipped, task):
     stepped = 2 / math.pi * math.asin(2 * half / (1 + half))
     assert row["tau_mean"] == pytest.approx(stepped, abs=1e-5)
     assert (row["repeats"], row["n"]) == (repeats, len(arch_ids))
+    of_scores = table.loc["initialisations"].dropna(subset=["tau"])
+    assert len(of_scores) > 5
+    assert (of_scores["tau_mean"] > of_scores["tau"]).all()
+    assert (of_scores["low"] < of_scores["tau"]).all()
+    assert (of_scores["low_mean"] < of_scores["tau_mean"]).all()
     # Between seeds.
     for target in TARGETS:
         taus = []
