@@ -472,7 +472,6 @@ def test_a_killed_build_is_finished_by_others(start, small_build: Path, tmp_path
     ("number", "status", "says"),
     [
         (signal.SIGINT, 128 + signal.SIGINT, "the same command goes on from here"),
-        (signal.SIGTERM, 128 + signal.SIGTERM, "the same command goes on from here"),
         (signal.SIGKILL, 2, "and no other is left; what is finished is kept"),
     ],
 )

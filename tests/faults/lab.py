@@ -31,6 +31,7 @@ OPTIONS = (
     "--fidelity=r64c16",
     "--iterations=2",
     "--scoring-inits=1",
+    "--scores=snip,parameters",
     "--device=cpu",
     "--stack=1",
 )
@@ -94,11 +95,16 @@ class Lab:
         build = self.new_folder()
         return self.build(build, Fault(root=str(build))).steps
 
-    def release_steps(self, swap: bool = True) -> int:
-        """Steps of an undisturbed release over an older one."""
-        folder = self.new_folder()
-        shutil.copytree(self.released, folder / "data")
-        return self.release(self.whole, folder / "data", Fault(root=str(folder), swap=swap)).steps
+    @cached_property
+    def release_steps(self) -> dict[bool, int]:
+        """Steps of an undisturbed release over an older one, by whether folders can be swapped."""
+        steps = {}
+        for swap in (True, False):
+            folder = self.new_folder()
+            shutil.copytree(self.released, folder / "data")
+            fault = Fault(root=str(folder), swap=swap)
+            steps[swap] = self.release(self.whole, folder / "data", fault).steps
+        return steps
 
     # What must hold
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import pyarrow as pa
@@ -34,6 +35,17 @@ def small(path, **changes):
     return synthetic.write_release(path / "data", **(defaults | changes))
 
 
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    return small(tmp_path_factory.mktemp("sound"))
+
+
+@pytest.fixture
+def path(sound, tmp_path):
+    """A sound release, to be damaged."""
+    return shutil.copytree(sound, tmp_path / "data")
+
+
 def manifest_of(path) -> Manifest:
     return Manifest.from_json((path / MANIFEST).read_text(), "here")
 
@@ -58,49 +70,51 @@ def test_no_dataset_is_one_problem(tmp_path):
     assert "no manifest.json" in problem
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("runs.parquet", "corruptions.parquet", "score_values.h5"),
-        *(CURVES, OBSERVABLES, STOPS, DISTANCES),
-    ],
-)
-def test_a_flipped_bit_a_cut_and_a_lost_file_are_found(tmp_path, name):
-    path = synthetic.add_distances(small(tmp_path), FIDELITY, "denoise")
+HASHED = ("runs.parquet", "corruptions.parquet", "score_values.h5", CURVES, OBSERVABLES, STOPS)
+
+
+@pytest.mark.parametrize("name", [*HASHED, DISTANCES])
+def test_a_flipped_bit_is_found(path, name):
+    synthetic.add_distances(path, FIDELITY, "denoise")
     content = bytearray((path / name).read_bytes())
     content[len(content) // 2] ^= 1
     (path / name).write_bytes(content)
     assert any(name in p and "damaged" in p for p in find_problems(path))
-    (path / name).write_bytes(content[:-10])
-    assert any(name in p and "damaged" in p for p in find_problems(path))
-    (path / name).unlink()
-    assert any(name in p and "is missing in" in p for p in find_problems(path))
 
 
-@pytest.mark.parametrize("kind", ["curves", "observables", "distances"])
-def test_an_unlisted_file_is_found(tmp_path, kind):
-    path = small(tmp_path)
-    (path / kind).mkdir(exist_ok=True)
-    (path / kind / "r512-denoise-s0-0.h5").write_bytes(b"")
-    assert find_problems(path) == [
-        f"{kind}/r512-denoise-s0-0.h5 is not listed in manifest.json: it is not part of the "
-        f"dataset; move it away"
+def test_cut_and_lost_files_are_found(path):
+    for name in HASHED:
+        (path / name).write_bytes((path / name).read_bytes()[:-10])
+    found = find_problems(path)
+    assert all(any(name in p and "damaged" in p for p in found) for name in HASHED)
+    for name in HASHED:
+        (path / name).unlink()
+    found = find_problems(path)
+    assert all(any(name in p and "is missing in" in p for p in found) for name in HASHED)
+
+
+def test_unlisted_files_are_found(path):
+    names = [f"{kind}/r512-denoise-s0-0.h5" for kind in ("curves", "distances", "observables")]
+    (path / "distances").mkdir()
+    for name in names:
+        (path / name).write_bytes(b"")
+    assert sorted(find_problems(path)) == [
+        f"{name} is not listed in manifest.json: it is not part of the dataset; move it away"
+        for name in names
     ]
 
 
-@pytest.mark.parametrize(
-    "name", ["scores.parquet", "corruptions.parquet", "score_values.h5", CURVES, OBSERVABLES, STOPS]
-)
-def test_a_file_that_the_manifest_should_list_is_missed(tmp_path, name):
-    path = small(tmp_path)
+def test_files_that_the_manifest_should_list_are_missed(path):
+    names = ("scores.parquet", *HASHED[1:])
     data = unsealed(json.loads((path / MANIFEST).read_text()))
-    del data["files"][name]
+    for name in names:
+        del data["files"][name]
     (path / MANIFEST).write_text(json.dumps(sealed(data)))
-    assert f"{name} is not listed in manifest.json" in " ".join(find_problems(path))
+    found = " ".join(find_problems(path))
+    assert all(f"{name} is not listed in manifest.json" in found for name in names)
 
 
-def test_a_file_that_is_no_table_or_has_other_columns_is_found(tmp_path):
-    path = small(tmp_path)
+def test_a_file_that_is_no_table_or_has_other_columns_is_found(path):
     (path / "runs.parquet").write_bytes(b"no parquet")
     table = pq.read_table(path / "images.parquet").drop_columns(["licence"])
     pq.write_table(table, path / "images.parquet")
@@ -145,7 +159,6 @@ RUN_DAMAGE = [
     (set_in(1, image="lenna"), "runs: 1 rows have an image that is not in the dataset"),
     (set_in(1, task="inpaint"), "runs: 1 rows have a fidelity and task that manifest.json does"),
     (set_in(1, protocol_version=1), "have a protocol_version other than 2"),
-    (set_in(1, curve_row=0), f"runs: curve_row does not number the rows of {CURVES}"),
     (set_in(1, curve_row=99), f"runs: curve_row does not number the rows of {CURVES}"),
     (set_in(1, last_psnr_db=1.0), f"have a last_psnr_db that is not in {CURVES}"),
     (set_in(1, final_psnr_smooth_db=1.0), f"have a final_psnr_smooth_db that is not in {CURVES}"),
@@ -167,7 +180,6 @@ SCORE_DAMAGE = [
     (set_in(0, inits=0), "have no scoring initialisation"),
     (set_in(0, reference="truth"), "have a reference other than corrupted, ground_truth, none"),
     (set_in(0, arch_id=-1), "scores: 1 rows have an arch_id of no architecture"),
-    (lambda rows: [*rows, rows[0]], "scores: 2 rows have the same key as another"),
     (lambda rows: [r for r in rows if r["arch_id"]], "manifest.json says scored 4"),
 ]
 CORRUPTION_DAMAGE = [
@@ -208,8 +220,7 @@ OTHER_DAMAGE = [
         *OTHER_DAMAGE,
     ],
 )
-def test_wrong_content_is_found_though_the_hashes_agree(tmp_path, table, change, problem):
-    path = small(tmp_path)
+def test_wrong_content_is_found_though_the_hashes_agree(path, table, change, problem):
     change_rows(path, table, change)
     found = find_problems(path)
     assert found
@@ -263,16 +274,14 @@ def change_stops(path, change):
         (lambda rows: [*rows, rows[0]], "has rows of no run, or one twice"),
     ],
 )
-def test_stops_that_contradict_the_runs_are_found(tmp_path, change, problem):
-    path = small(tmp_path)
+def test_stops_that_contradict_the_runs_are_found(path, change, problem):
     change_stops(path, change)
     [found] = find_problems(path)
     assert found.startswith(STOPS)
     assert re.search(problem, found)
 
 
-def test_a_target_that_is_not_where_the_rule_stopped_is_found(tmp_path):
-    path = small(tmp_path)
+def test_a_target_that_is_not_where_the_rule_stopped_is_found(path):
     change_rows(path, "runs", set_in(2, stopped_psnr_smooth_db=19.0))
     change_rows(path, "runs", set_in(3, stopped_iteration=2))
     rule = r"discrepancy\(tau=0.75,sigma=estimate\)"
@@ -302,13 +311,6 @@ def test_a_target_that_is_not_where_the_rule_stopped_is_found(tmp_path):
         (CURVES, fewer_points, "does not keep the iterations of the schema: 39 points"),
         (CURVES, without("iteration"), "cannot be parsed"),
         (CURVES, fewer_rows, "does not have one row for each of the 12 runs"),
-        (
-            OBSERVABLES,
-            put("iteration", 0, 5),
-            "does not keep the iterations of the schema: 40",
-        ),
-        (OBSERVABLES, fewer_points, "does not keep the iterations of the schema: 39 points"),
-        (OBSERVABLES, fewer_rows, "does not have one row for each of the 12 runs"),
         (OBSERVABLES, without("wmv_25"), f"{OBSERVABLES} lacks wmv_25"),
         (
             OBSERVABLES,
@@ -318,24 +320,21 @@ def test_a_target_that_is_not_where_the_rule_stopped_is_found(tmp_path):
         (OBSERVABLES, put("crossing_level_db", 0, 11.0), "has crossings of other levels"),
     ],
 )
-def test_curves_that_contradict_the_table_are_found(tmp_path, name, change, problem):
-    path = small(tmp_path)
+def test_curves_that_contradict_the_table_are_found(path, name, change, problem):
     change_arrays(path, name, change)
     found, *others = find_problems(path)
     assert re.search(problem, found)
     assert all(other.startswith("stops/") for other in others)  # which are compared with curves
 
 
-def test_a_default_fidelity_without_runs_is_found(tmp_path):
-    path = small(tmp_path)
+def test_a_default_fidelity_without_runs_is_found(path):
     synthetic.write_manifest(path, replace(manifest_of(path), default_fidelity={"denoise": "r512"}))
     assert find_problems(path) == [
         "manifest.json names r512 as the default of denoise, which has no runs"
     ]
 
 
-def test_rounding_of_curves_is_tolerated(tmp_path):
-    path = small(tmp_path)
+def test_rounding_of_curves_is_tolerated(path):
 
     def round_up(rows):
         for row in rows:
