@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from nasdip_bench.builder.work.build import build
 from nasdip_bench.fit.loop import fit, fit_stack
 from nasdip_bench.fit.objective import Problem
 from nasdip_bench.network import build_network
@@ -25,7 +24,6 @@ from nasdip_bench.network.stacking import stack_networks
 from nasdip_bench.network.weights import draw_z
 from nasdip_bench.space import VALID_CELLS, Architecture
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve
-from tests.builds import run_rows, small_config
 from tests.stacks import (
     FAMILIES,
     SKIP,
@@ -42,6 +40,7 @@ def assert_equal_pass(arch: Architecture, channels: int = 1, runs: int = 1) -> N
     z = new_z(channels).repeat(1, runs, 1, 1)
     plain, fast = (stack_networks(new_networks(arch, runs, channels)) for _ in range(2))
     outputs = [plain(z), FastNetwork(fast)(z)]
+    assert outputs[0].shape == (1, channels * runs, 64, 64)
     torch.testing.assert_close(outputs[1], outputs[0], atol=1e-11, rtol=0)
     for output in outputs:
         output.square().sum().backward()
@@ -81,13 +80,8 @@ def test_any_skip_pattern_and_stack(cell: int, skip: str, runs: int):
 
 
 @pytest.mark.parametrize("cell", [4, 34, 130, 142, 154, 166, 178, 194, 256])
-@pytest.mark.parametrize("dilation", [2, 3])
-def test_dilated_transforms(cell: int, dilation: int):
-    assert_equal_pass(Architecture(cell, SKIP, dilation), runs=2)
-
-
-def test_colour():
-    assert_equal_pass(Architecture(98, SKIP), channels=3, runs=2)
+def test_dilated_transforms(cell: int):
+    assert_equal_pass(Architecture(cell, SKIP, 2 + cell // 4 % 2), runs=2)
 
 
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
@@ -207,18 +201,6 @@ def test_it_does_fewer_operations():
         assert ratio(cell, SKIP) < 1.1, cell
 
 
-def test_a_fast_build_is_the_plain_one_but_for_rounding(small_build, tmp_path):
-    build(small_config(scoring_inits=0), tmp_path, workers=1, plain=True)
-    plain, fast = run_rows(tmp_path), run_rows(small_build)
-    assert plain.keys() == fast.keys()
-    for key, row in plain.items():
-        # Rounding flips the sign of gradients near zero, and Adam's first steps go by the sign.
-        assert fast[key]["psnr_curve"][0] == pytest.approx(row["psnr_curve"][0], abs=1e-4)
-        assert fast[key]["psnr_curve"] == pytest.approx(row["psnr_curve"], abs=0.5)
-        assert (row["engine"], fast[key]["engine"]) == ("plain", "fast")
-        assert row["stack"] == 1
-
-
 def test_a_network_is_gone_when_nobody_holds_it():
     """And not when Python looks for cycles, which a full GPU does not make it do."""
     parameters = []
@@ -236,29 +218,26 @@ def test_a_network_is_gone_when_nobody_holds_it():
 
 
 FAULTS = """
-import resource, sys, torch
+import resource, torch
 from nasdip_bench.network.fast import keep_freed_memory
-if sys.argv[1] == "keep":
-    assert keep_freed_memory()
 def faults():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for i in range(30):
-    if i == 20:
-        before = faults()
-    torch.zeros(64 * 2**20 // 4)
-print((faults() - before) / 10)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        torch.zeros(64 * 2**20 // 4)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+left = faults()
+assert keep_freed_memory()
+faults()
+print(faults(), left)
 """
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a setting of glibc")
 def test_freed_memory_is_kept():
-    def pages(how: str) -> float:
-        done = subprocess.run(
-            [sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True
-        )
-        return float(done.stdout)
-
     if platform.libc_ver()[0] != "glibc":
         assert not keep_freed_memory()
         pytest.skip("another C library")
-    assert pages("keep") < 0.1 * pages("leave")
+    command = [sys.executable, "-c", FAULTS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    kept, left = map(int, done.stdout.split())
+    assert kept < 0.1 * left

@@ -144,13 +144,6 @@ def test_sizes_at_the_papers_resolution():
     assert max(cost.parameters for cost in costs) < 33e6
 
 
-@pytest.mark.parametrize("dilation", [2, 3])
-@pytest.mark.parametrize("cell", [6, 18, 30, 42, 54, 258])
-def test_dilated_cells_keep_the_size(cell, dilation):
-    network = build_network(Architecture(cell, ALL_SKIPS, dilation), channels=16)
-    assert network(torch.rand(1, 1, 64, 64)).shape == (1, 1, 64, 64)
-
-
 @pytest.mark.parametrize("size", [(64, 70), (32, 64), (0, 0), (100, 128)])
 def test_a_size_that_does_not_fit_is_refused(size):
     network = build_network(Architecture(0, ALL_SKIPS), channels=16)

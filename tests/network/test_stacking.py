@@ -91,15 +91,21 @@ def test_what_does_not_stack_is_refused():
         Problem.stack([])
 
 
-def test_a_stacked_build_is_the_plain_one_but_for_rounding(small_build, tmp_path):
-    build(small_config(scoring_inits=0), tmp_path, workers=1, stack=10)
-    plain, stacked = run_rows(small_build), run_rows(tmp_path)
-    assert plain.keys() == stacked.keys()
-    for key, row in plain.items():
+@pytest.mark.parametrize(
+    ("options", "how"), [({"stack": 10}, ("fast", 2)), ({"plain": True}, ("plain", 1))]
+)
+def test_a_stacked_and_a_plain_build_are_the_fast_one_but_for_rounding(
+    small_build, tmp_path, options, how
+):
+    build(small_config(scoring_inits=0), tmp_path, workers=1, **options)
+    fast, found = run_rows(small_build), run_rows(tmp_path)
+    assert fast.keys() == found.keys()
+    for key, row in fast.items():
         # Rounding flips the sign of gradients near zero, and Adam's first steps go by the sign.
-        assert stacked[key]["psnr_curve"][0] == pytest.approx(row["psnr_curve"][0], abs=1e-4)
-        assert stacked[key]["psnr_curve"] == pytest.approx(row["psnr_curve"], abs=0.5)
-        assert (row["stack"], stacked[key]["stack"]) == (1, 2)
+        assert found[key]["psnr_curve"][0] == pytest.approx(row["psnr_curve"][0], abs=1e-4)
+        assert found[key]["psnr_curve"] == pytest.approx(row["psnr_curve"], abs=0.5)
+        assert (row["engine"], row["stack"]) == ("fast", 1)
+        assert (found[key]["engine"], found[key]["stack"]) == how
 
 
 def test_a_stack_that_does_not_fit_is_halved(tmp_path, monkeypatch, caplog):

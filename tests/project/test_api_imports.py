@@ -27,6 +27,27 @@ run_search(sim, 'evolution')
 sim.test()
 run_search(bench.simulator('lena', 'denoise'), 'isnas')
 """
+NAMES = "BudgetExhaustedError, CostModel, MissingRunError, NASBench201API, compare, run_search"
+QUERIES = """
+bench.query(0, 'lena', 'denoise')
+bench.query(str(bench[1]), 'boat', 'inpaint', seed=0)
+bench.scores(0, 'lena', 'denoise')
+"""
+CURVES = """
+bench.curve(0, 'lena', 'denoise')
+bench.query(0, 'lena', 'denoise', iteration=5)
+"""
+TABLES = """
+from nasdip_bench.api import figure1
+bench.coverage()
+bench.overlap('denoise', k=2)
+figure1(bench, k=2).text()
+"""
+STATISTICS = """
+from nasdip_bench.api import table1
+bench.kendall('denoise')
+table1(bench).text()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -47,28 +68,13 @@ def imported_by(code: str) -> set[str]:
 @pytest.mark.parametrize(
     ("code", "needed"),
     [
-        ("", set()),
-        ("bench.query(0, 'lena', 'denoise')", {"pyarrow"}),
-        ("bench.query(str(bench[1]), 'boat', 'inpaint', seed=0)", {"pyarrow"}),
-        ("bench.scores(0, 'lena', 'denoise')", {"pyarrow"}),
-        ("from nasdip_bench.api import CostModel, MissingRunError, NASBench201API", set()),
-        ("from nasdip_bench.api import BudgetExhaustedError", set()),
-        ("from nasdip_bench.api import compare, run_search", set()),
+        (f"from nasdip_bench.api import {NAMES}", set()),
+        (QUERIES, {"pyarrow"}),
         (SEARCH, {"pyarrow", "pyarrow.compute", "h5py", "PIL"}),
-        ("bench.curve(0, 'lena', 'denoise')", {"pyarrow", "h5py"}),
-        ("bench.query(0, 'lena', 'denoise', iteration=5)", {"pyarrow", "h5py"}),
+        (CURVES, {"pyarrow", "h5py"}),
         ("bench.to_frame('runs')", FRAMES),
-        ("bench.coverage()", FRAMES),
-        ("bench.overlap('denoise', k=2)", FRAMES),
-        ("bench.kendall('denoise')", FRAMES | {"scipy"}),
-        (
-            "from nasdip_bench.api import table1; table1(bench).text()",
-            FRAMES | {"scipy"},
-        ),
-        (
-            "from nasdip_bench.api import figure1; figure1(bench, k=2).text()",
-            FRAMES,
-        ),
+        (TABLES, FRAMES),
+        (STATISTICS, FRAMES | {"scipy"}),
     ],
 )
 def test_libraries_are_imported_on_use_and_torch_never(data, code, needed):
