@@ -71,8 +71,8 @@ def test_a_part_is_64_architectures_of_the_list(arch_id):
 
 
 @each_kind
-@pytest.mark.parametrize("runs", [1, 5, 64, 65, 640])
-@pytest.mark.parametrize("length", [1, 40, 128, 129, 1200])
+@pytest.mark.parametrize("runs", [1, 65])
+@pytest.mark.parametrize("length", [1, 129, 1200])
 def test_what_is_written_is_read(kind, runs, length):
     written = part(kind, runs, length, stop=1)
     found = read(kind, part_bytes(written))

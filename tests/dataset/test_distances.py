@@ -58,11 +58,6 @@ def test_mean_squares_are_scipys(seed, count, size, spread):
     assert (found >= 0).all()
 
 
-def test_pairs_are_in_the_order_of_scipys_squareform():
-    square = mean_squares(np.random.default_rng(1).normal(size=(5, 9)))
-    np.testing.assert_array_equal(square[np.triu_indices(5, 1)], squareform(square, checks=False))
-
-
 @given(st.integers(0, 1000), st.integers(1, 9), st.integers(1, 40))
 def test_distances_to_averages_need_no_pictures(seed, count, size):
     source = np.random.default_rng(seed)
@@ -203,9 +198,14 @@ def assert_near(codes, mean_square: float, half_a_step: float = HALF_A_STEP) -> 
     assert abs(decode(codes) + 10 * np.log10(mean_square)) <= half_a_step
 
 
+@pytest.fixture(scope="module")
+def whole_release(whole) -> DatasetFolder:
+    return released([whole], whole.parent / "data")
+
+
 @pytest.mark.parametrize("task", TASKS)
-def test_distances_are_those_of_the_restorations(whole, tmp_path, task):
-    folder = released([whole], tmp_path / "data")
+def test_distances_are_those_of_the_restorations(whole, whole_release, task):
+    folder = whole_release
     found, names = folder.distances("early", task), names_of(folder)
     pictures = {image.name: image for image in small_config().images}
     mine = restorations(whole, task=task)
@@ -247,7 +247,7 @@ def test_an_earlier_release_keeps_its_distances(first, further, tmp_path):
         assert (new.truth[i, 0] != MISSING).all()
 
 
-@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 0, 2]])
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0]])
 def test_whatever_is_at_hand_adds_pairs(first, further, tmp_path, order):
     """A build beside the earlier release that was made from it gives its restorations again."""
     released([first], tmp_path / "before")
@@ -260,11 +260,10 @@ def test_whatever_is_at_hand_adds_pairs(first, further, tmp_path, order):
         assert (one != MISSING).all()
 
 
-def test_other_rows_and_images_keep_their_distances(whole, tmp_path):
+def test_other_rows_and_images_keep_their_distances(whole_release, tmp_path):
     """A list in another order, with an architecture that has no run."""
-    one = released([whole], tmp_path / "one")
-    order = [ARCHITECTURES[n] for n in (2, 3, 0, 1)]
-    two = released([tmp_path / "one"], tmp_path / "two", architectures=order)
+    one, order = whole_release, [ARCHITECTURES[n] for n in (2, 3, 0, 1)]
+    two = released([one.path], tmp_path / "two", architectures=order)
     old, new = (f.distances("early", "inpaint") for f in (one, two))
     old_place, new_place = (
         [names_of(f).index(str(a)) for a in ARCHITECTURES[:3]] for f in (one, two)

@@ -194,9 +194,3 @@ def test_the_data_dictionary_is_that_of_the_schema():
     text = PAGE.read_text(encoding="utf-8")
     assert text == with_tables(text), "run `make docs`"
     assert "| `best_psnr_smooth_db` | float64, may be null | dB | higher |" in text
-
-
-def test_the_files_can_be_read_without_this_package(workplace: Path):
-    (code,) = blocks(PAGE.read_text(encoding="utf-8"), "python")
-    used = "print('nasdip_bench' in __import__('sys').modules, len(iterations), len(loss_smooth))"
-    assert run_code(workplace, f"{code}{used}") == "False 128 128\n"

@@ -13,7 +13,7 @@ from PIL import Image as PillowImage
 from nasdip_bench.isnas import paper_config, quick_config
 from nasdip_bench.stopping import RULES
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve
-from tests.docs.pages import blocks, commands, run_code, run_in, text_of
+from tests.docs.pages import blocks, commands, run_code, run_line, text_of
 
 PAGE = text_of("restore")
 SHORTER = [
@@ -34,7 +34,7 @@ def test_commands(command: str, tmp_path: Path):
     PillowImage.fromarray(np.uint8(pixels > 100) * np.uint8(255)).save(tmp_path / "mask.png")
     name, *arguments = shlex.split(command)
     assert name == "nasdip-restore"
-    run_in(tmp_path, name, *arguments, *SHORTER)
+    assert run_line(tmp_path, shlex.join([name, *arguments, *SHORTER]))
     folder = tmp_path / f"{Path(arguments[0]).stem}-restored"
     for file in re.findall(r"^\| `(\w+\.\w+)` \|", PAGE, re.MULTILINE):
         assert (folder / file).exists()

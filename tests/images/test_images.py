@@ -118,16 +118,6 @@ def test_at_resolution_refuses_other_sizes(resolution: int) -> None:
         an_image(noise(1, 128, 128)).at_resolution(resolution)
 
 
-def test_at_resolution_refuses_to_enlarge() -> None:
-    with pytest.raises(ImageError, match=r"'x' has 96 x 96 .* resolution 128 would enlarge it"):
-        an_image(noise(1, 96, 96)).at_resolution(128)
-
-
-def test_at_resolution_refuses_oblong_images() -> None:
-    with pytest.raises(ImageError, match=r"'x' has 96 x 128 .* only square .* crop it"):
-        an_image(noise(1, 96, 128)).at_resolution(64)
-
-
 @given(
     height=st.integers(1, 90),
     width=st.integers(1, 90),

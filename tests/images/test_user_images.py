@@ -58,10 +58,10 @@ def test_what_cannot_be_used_is_refused(folder, tmp_path):
 
 def test_images_that_do_not_fit_the_fidelity_are_refused_before_anything_is_built(folder):
     save(folder / "long.png", (64, 96))
-    with pytest.raises(ImageError, match="only square images are brought to a resolution"):
+    with pytest.raises(ImageError, match="'long' has 64 x 96 .* only square .* crop it"):
         small_config(images=tuple(load_images("user", ["long"], folder)))
     save(folder / "tiny.png", (32, 32))
-    with pytest.raises(ImageError, match="resolution 64 would enlarge it"):
+    with pytest.raises(ImageError, match="'tiny' has 32 x 32 .* resolution 64 would enlarge it"):
         small_config(images=tuple(load_images("user", ["tiny"], folder)))
 
 
