@@ -126,11 +126,9 @@ def test_a_diverged_curve_has_empty_cells(call):
 
 
 @pytest.mark.parametrize(
-    "command",
-    [("curve", 4, "--image", "chest"), ("figure", 1, "-k", 3)],
-    ids=lambda command: command[0],
+    ("ending", "command"),
+    [("png", ("curve", 4, "--image", "chest")), ("svg", ("figure", 1, "-k", 3))],
 )
-@pytest.mark.parametrize("ending", ["png", "svg"])
 def test_a_picture_is_drawn_into_a_file(call, tmp_path, command, ending):
     pytest.importorskip("matplotlib")
     paths = [tmp_path / f"{name}.{ending}" for name in "ab"]

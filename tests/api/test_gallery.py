@@ -116,37 +116,6 @@ def test_runs_of_images_that_are_not_shown_are_not_missed(bench, figure):
     assert re.search(r"\d of (24|48) runs failed|\d of (24|48) runs have failed", caption)
 
 
-def test_a_rerun_replaces_its_own_files_alone(bench, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(gallery, "ENDINGS", (".png", ".csv"))
-    path = tmp_path / "paper"
-    path.mkdir()
-    (path / "mine.txt").write_text("kept")
-    (path / "table1-denoise.csv").write_text("old")
-    write_paper(bench, path, DENOISE)
-    assert (path / "mine.txt").read_text() == "kept"
-    drawn = [file for file in folder[0].glob("*-denoise.*") if file.suffix in (".png", ".csv")]
-    assert len(drawn) == 2 * (len(folder[1]) - 1) - 2  # tables have no picture
-    for file in drawn:
-        assert (path / file.name).read_bytes() == file.read_bytes()
-    assert not [file for file in path.iterdir() if file.name.startswith(".")]
-
-
-def test_without_matplotlib_the_rest_is_written(bench, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    made = write_paper(bench, tmp_path / "p", DENOISE)
-    endings = {file.suffix for file in (tmp_path / "p").iterdir()}
-    assert endings == {".csv", ".tex", ".md"}
-    assert "figure4-denoise: no .png: drawing needs matplotlib" in problems_of(made)
-    assert "![" not in (tmp_path / "p" / "index.md").read_text()
-
-
-def test_one_that_cannot_be_made_does_not_stop_the_rest(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr(gallery, "ENDINGS", (".csv",))
-    made = write_paper(bench, tmp_path / "p", PaperOptions(tasks=["denoise"], k=99, repeats=1))
-    assert "figure1-denoise: not made: k 99 must be a whole number" in problems_of(made)
-    assert (tmp_path / "p" / "best_iteration-denoise.csv").exists()
-
-
 def test_mistakes_in_what_is_asked_for(bench, tmp_path):
     with pytest.raises(UnknownNameError, match="unknown task 'x'"):
         write_paper(bench, tmp_path, PaperOptions(tasks=["x"]))
@@ -193,24 +162,38 @@ def test_hostile_names_stay_text_on_the_page(tmp_path, monkeypatch):
     assert "&lt;script" in page
 
 
-def test_the_paper_command(call, tmp_path, monkeypatch):
+def test_the_command_replaces_its_own_files_alone(call, folder, tmp_path, monkeypatch):
     monkeypatch.setattr(gallery, "ENDINGS", (".csv", ".tex"))
     out = tmp_path / "paper"
+    out.mkdir()
+    (out / "mine.txt").write_text("kept")
+    (out / "table1-denoise.csv").write_text("old")
     options = ("--tasks=denoise", "-k", 3, "--repeats=1", "--out", out)
     status, printed, told = call("paper", *options)
     assert (status, printed) == (0, f"written: {out / 'index.md'} and 28 other files\n")
     assert "searches-denoise ..." in told
     assert "figure2-denoise: not made" in told
+    assert (out / "mine.txt").read_text() == "kept"
+    texts = [file for file in folder[0].iterdir() if file.suffix in (".csv", ".tex")]
+    assert {file.name for file in out.iterdir()} == {
+        *("mine.txt", "index.md"), *(file.name for file in texts)
+    }  # fmt: skip
+    assert all((out / file.name).read_text() == file.read_text() for file in texts)
 
 
-def test_making_what_needs_no_images_imports_no_torch(data, tmp_path):
+def test_without_matplotlib_the_rest_is_written_and_torch_is_not_imported(data, tmp_path):
     code = (
         "import sys\n"
         "sys.modules['matplotlib.figure'] = None\n"
         "from nasdip_bench.api import NASDIPBench, write_paper\n"
         "from nasdip_bench.api.gallery.catalogue import PaperOptions\n"
-        "options = PaperOptions(tasks=['denoise'], k=3, repeats=1)\n"
+        "options = PaperOptions(tasks=['denoise'], k=99, repeats=1)\n"
         f"write_paper(NASDIPBench({str(data)!r}), {str(tmp_path)!r}, options)\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    assert {file.suffix for file in tmp_path.iterdir()} == {".csv", ".tex", ".md"}
+    page = (tmp_path / "index.md").read_text()
+    assert "figure4-denoise: no .png: drawing needs matplotlib" in page
+    assert "figure1-denoise: not made: k 99 must be a whole number" in page
+    assert "![" not in page

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from nasdip_bench.api.adapters.nasbench201 import create
-from nasdip_bench.api.adapters.parameters import SEARCH_SPACE, architecture_of
 from tests.synthetic import LOW
 
 LAST, SHORT, COUNT = 40, 12, 12
@@ -80,15 +79,6 @@ def test_regularised_evolution(api, use_proxy):
         population.append((accuracy, arch))
         history.append((accuracy, arch))
     assert api.query_index_by_arch(max(history)[1]) == COUNT - 1
-
-
-def test_a_policy_over_parameters(api):
-    """AutoDL-Projects, reinforce.py: an action for each parameter."""
-    for _ in range(20):
-        params = {name: random.choice(choices) for name, choices in SEARCH_SPACE.items()}
-        arch = api.nearest(architecture_of(params))
-        reward, _, _, _ = api.simulate_train_eval(arch, "cifar10", hp="12")
-        assert reward in of_either_seed(api, arch, SHORT)
 
 
 def test_bandits_train_for_some_epochs(api):

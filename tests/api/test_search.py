@@ -497,14 +497,6 @@ def test_the_table_shows_the_end_of_the_budget(bench, figure, frame):
     assert len(csv) == len(frame) + 1
 
 
-@pytest.mark.parametrize("suffix", [".png", ".pdf", ".csv", ".tex", ".txt"])
-def test_a_comparison_can_be_saved(figure, tmp_path, suffix):
-    path = tmp_path / f"regret{suffix}"
-    figure.save(path)
-    start = {".png": b"\x89PNG", ".pdf": b"%PDF", ".csv": b"image,", ".tex": b"\\begin"}
-    assert path.read_bytes().startswith(start.get(suffix, b"Regret of searches"))
-
-
 def test_times_are_shown_in_a_unit_of_their_size():
     assert [in_words(s) for s in (5, 119, 120, 5400, 7200)] == [
         *("5 s", "119 s", "2 min", "90 min", "2 h")
