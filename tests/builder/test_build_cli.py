@@ -47,7 +47,7 @@ MISTAKES = (
     (["--architectures", "99999999"], "99999999 architectures are asked for, the paper has"),
     (["--precision", "tf32", "--device", "cpu", "--image-set", "skimage"], "needs a CUDA dev"),
     (["--out", "x", "release", "y"], "--out comes before the command 'release'"),
-    (["--time-limit", "soon"], "time limit 'soon' is not a duration such as 90s"),
+    (["--time-limit", "soon"], "time limit 'soon' is not a duration above 0 such as 90s"),
     (["--device", "tpu"], "device 'tpu' must be cpu, cuda or cuda:N"),
     (["--image-set", "kodak"], "unknown image set 'kodak'. Available: nasdip, skimage, user."),
     (["--image-set", "skimage", "--images", "lena"], "unknown image 'lena'"),
