@@ -109,6 +109,7 @@ def test_unlisted_files_are_found(path):
 
 
 def test_files_that_the_manifest_should_list_are_missed(path):
+    synthetic.add_distances(path, FIDELITY, "denoise")
     names = ("scores.parquet", *HASHED[1:])
     data = unsealed(json.loads((path / MANIFEST).read_text()))
     for name in names:
