@@ -163,22 +163,22 @@ def test_hostile_names_stay_text_on_the_page(tmp_path, monkeypatch):
 
 
 def test_the_command_replaces_its_own_files_alone(call, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(gallery, "ENDINGS", (".csv", ".tex"))
+    monkeypatch.setattr(gallery, "ENDINGS", kinds := (".png", ".csv", ".tex"))
     out = tmp_path / "paper"
     out.mkdir()
     (out / "mine.txt").write_text("kept")
     (out / "table1-denoise.csv").write_text("old")
     options = ("--tasks=denoise", "-k", 3, "--repeats=1", "--out", out)
     status, printed, told = call("paper", *options)
-    assert (status, printed) == (0, f"written: {out / 'index.md'} and 28 other files\n")
+    assert (status, printed) == (0, f"written: {out / 'index.md'} and 40 other files\n")
     assert "searches-denoise ..." in told
     assert "figure2-denoise: not made" in told
     assert (out / "mine.txt").read_text() == "kept"
-    texts = [file for file in folder[0].iterdir() if file.suffix in (".csv", ".tex")]
+    written = [file for file in folder[0].iterdir() if file.suffix in kinds]
     assert {file.name for file in out.iterdir()} == {
-        *("mine.txt", "index.md"), *(file.name for file in texts)
+        *("mine.txt", "index.md"), *(file.name for file in written)
     }  # fmt: skip
-    assert all((out / file.name).read_text() == file.read_text() for file in texts)
+    assert all((out / file.name).read_bytes() == file.read_bytes() for file in written)
 
 
 def test_without_matplotlib_the_rest_is_written_and_torch_is_not_imported(data, tmp_path):
