@@ -18,8 +18,10 @@ def distances_of(
 ) -> Distances | None:
     """All known distances of a part, or None if there are none.
 
-    A restoration that is not available keeps its distances from an earlier release. Distances to
-    the ground truth and to the corrupted image are read off the curves at the stop.
+    A restoration that is not available keeps its distances from an earlier release, as long as it
+    has them to all others: of two groups that were never compared with each other, the smaller one
+    is left out. Distances to the ground truth and to the corrupted image are read off the curves at
+    the stop.
 
     Args:
         part: its restorations, and the distances of earlier releases.
@@ -47,6 +49,8 @@ def distances_of(
                 values = np.stack([one.ravel() for one in mine.values()]) / 65535
                 square[np.ix_(there, there)] = coded(mean_squares(values))
                 restored[i, s, there] = True
+            restored[i, s] = _compared(square, restored[i, s])
+            square[~restored[i, s]] = square[:, ~restored[i, s]] = MISSING
             pairs[i, s] = square[upper]
     truth, corrupted = np.full((2, *restored.shape), MISSING, np.uint16)
     stop = int(np.searchsorted(part.points, part.stop - 1))
@@ -82,6 +86,19 @@ def _earlier(
         square[rows[found], columns[found]] = square[columns[found], rows[found]] = codes[found]
         restored[there] |= distances.truth[at] != MISSING
     return square, restored
+
+
+def _compared(square: NDArray[np.uint16], restored: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n,) restorations with a distance to all others, without those that lack the most.
+
+    Replays and searches draw any of them into one cohort, so each needs all of the others.
+    """
+    kept = restored.copy()
+    unknown = square == MISSING
+    np.fill_diagonal(unknown, val=False)
+    while (lacking := (unknown & kept & kept[:, None]).sum(axis=0)).any():
+        kept[len(kept) - 1 - lacking[::-1].argmax()] = False
+    return kept
 
 
 def _in_thousandths(hundredths: np.uint16) -> int:

@@ -223,8 +223,11 @@ def distance_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Problems:
         if ((found.corrupted != MISSING) != there).any():
             yield f"{path} has distances to other corrupted images than to ground truths"
         one, other = np.triu_indices(there.shape[2], 1)
-        if (found.pairs[~(there[:, :, one] & there[:, :, other])] != MISSING).any():
+        both = there[:, :, one] & there[:, :, other]
+        if (found.pairs[~both] != MISSING).any():
             yield f"{path} has distances of runs that have no restoration"
+        if (found.pairs[both] == MISSING).any():
+            yield f"{path} lacks distances between restorations"
 
 
 def _final(folder: DatasetFolder, rows: pd.DataFrame, found: Distances) -> NDArray[np.float64]:

@@ -234,17 +234,31 @@ def test_an_earlier_release_keeps_its_distances(first, further, tmp_path):
     after = released([tmp_path / "before", further], tmp_path / "after")
     assert names_of(after) == [*map(str, ARCHITECTURES)]
     old, new = (folder.distances("early", "denoise") for folder in (before, after))
-    mine = restorations(first, further)
-    places = [*zip(*np.triu_indices(4, 1), strict=True)]
-    for i, image in enumerate(after.manifest.images):
-        by_pair = dict(zip(places, new.pairs[i, 0].tolist(), strict=True))
-        assert by_pair[0, 1] == old.pairs[i, 0, 0]
-        # At hand together, and never.
-        of = [mine[str(arch), image, 0] for arch in ARCHITECTURES]
-        assert_near(by_pair[2, 3], np.mean((of[2] - of[3]) ** 2))
-        assert [by_pair[a, b] for a in (0, 1) for b in (2, 3)] == [MISSING] * 4
-        np.testing.assert_array_equal(new.truth[i, 0, :2], old.truth[i, 0])
-        assert (new.truth[i, 0] != MISSING).all()
+    # Those of `further` were never compared with them: of two equal groups the first is kept.
+    np.testing.assert_array_equal(
+        new.truth[:, 0], [[*row, MISSING, MISSING] for row in old.truth[:, 0]]
+    )
+    np.testing.assert_array_equal(new.pairs[:, 0, 0], old.pairs[:, 0, 0])
+    assert (new.pairs[:, 0, 1:] == MISSING).all()
+    assert find_problems(after.path) == []
+
+
+def test_the_larger_of_two_groups_that_were_never_compared_is_kept(first, whole, tmp_path):
+    """Three architectures at hand, and two earlier ones, of which one is among them."""
+    released([first], tmp_path / "before")
+    rest = built(tmp_path / "rest", [ARCHITECTURES[place] for place in (0, 2, 3)])
+    found = released([tmp_path / "before", rest], tmp_path / "after").distances("early", "denoise")
+    mine = restorations(rest)
+    for i, image in enumerate(("camera", "coins")):
+        assert (found.truth[i, 0] != MISSING).tolist() == [True, False, True, True]
+        of = [mine.get((str(arch), image, 0)) for arch in ARCHITECTURES]
+        for code, (a, b) in zip(
+            found.pairs[i, 0], zip(*np.triu_indices(4, 1), strict=True), strict=True
+        ):
+            if 1 in (a, b):
+                assert code == MISSING
+            else:
+                assert_near(code, np.mean((of[a] - of[b]) ** 2))
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0]])
@@ -363,6 +377,7 @@ def _first(values, code):
         (of_values("truth", lambda v: _first(v, MISSING)), "distances to other corrupted images"),
         (of_values("corrupted", lambda v: _first(v, MISSING)), "to other corrupted images than"),
         (of_values("pairs", lambda v: _first(v, 1)), "distances of runs that have no restoration"),
+        (of_values("pairs", lambda v: np.full_like(v, MISSING)), "lacks distances between restor"),
         (of_values("seed", lambda v: v[::-1]), r"has the seeds \[2, 0\], which "),
         (
             of_values("seed", lambda v: v + v.dtype.type(1)),
