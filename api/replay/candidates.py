@@ -53,10 +53,10 @@ class Pool:
         column = np.where(ok & ~self.restored, np.nan, column)
         return ranked_runs(self.bench, self.block, self.seed, TARGET, column, key)
 
-    def between(self, image: int, arch_ids: NDArray[np.intp]) -> NDArray[np.float64]:
-        """(N, N) mean squared differences between restorations of architectures on an image."""
+    def between(self, image: int) -> NDArray[np.float64]:
+        """(n, n) mean squared differences between the restorations of an image; NaN without."""
         distances = self.bench.distances(self.block.task, fidelity=self.block.fidelity)
-        return distances.between(image, self.seed)[np.ix_(arch_ids, arch_ids)]
+        return distances.between(image, self.seed)
 
 
 def open_pool(bench: ReleaseReader, block: Block, seed: int) -> Pool:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, check_whole
 
@@ -110,8 +109,7 @@ def isnas_curve(
             f"out for the default"
         )
     of_seeds = [curves_of_seed(pool, keys, named, longest, weighting, selector) for pool in pools]
-    frame = _frame(of_seeds, keys, named)
-    frame["candidates"] = _counts(frame, candidates)
+    frame = _frame(of_seeds, candidates)
     frame.attrs = block.facts(TARGET, seeds) | {
         "stop": block.record.stop,
         "selector": name,
@@ -123,32 +121,22 @@ def isnas_curve(
     return frame
 
 
-def _frame(of_seeds: Sequence[Curves], keys: Sequence[str], images: Sequence[str]) -> pd.DataFrame:
+def _frame(of_seeds: Sequence[Curves], candidates: dict[str, dict[str, int]]) -> pd.DataFrame:
+    """Means over seeds, and over the images that have candidates, with their fewest candidates."""
     import pandas as pd
 
-    values, codes = [np.empty((len(COLUMNS), 0))], [np.empty((3, 0), np.intp)]
-    for place, key in enumerate(keys):
-        curves = [mean_curve([found[key, image] for found in of_seeds]) for image in images]
-        having = [curve for curve in curves if curve.shape[1]]
-        for at, curve in enumerate([*curves, *([mean_curve(having)] if having else [])]):
-            values.append(curve)
-            length = curve.shape[1]
-            codes.append(np.stack([np.full(length, place), np.full(length, at), np.arange(length)]))
-    numbers = np.concatenate(codes, axis=1)
-    longest = int(numbers[2].max(initial=-1)) + 1
-    # Built from levels in their own order, so that pandas treats it as sorted and searches fast.
-    index = pd.MultiIndex(
-        levels=[list(keys), [*images, MEAN], range(1, longest + 1)],
-        codes=list(numbers),
-        names=["score", "image", "n"],
-    )
-    return pd.DataFrame(np.concatenate(values, axis=1).T, columns=list(COLUMNS), index=index)
-
-
-def _counts(frame: pd.DataFrame, candidates: dict[str, dict[str, int]]) -> NDArray[np.int64]:
-    """The candidates of each row; for a mean, the fewest of any image that has some."""
-    fewest = {
-        key: by_image | {MEAN: min((n for n in by_image.values() if n), default=0)}
-        for key, by_image in candidates.items()
-    }
-    return np.array([fewest[key][image] for key, image, _ in frame.index], np.int64)
+    frames = {}
+    for key, counts in candidates.items():
+        curves = {image: mean_curve([found[key, image] for found in of_seeds]) for image in counts}
+        having = [image for image, count in counts.items() if count]
+        if having:
+            curves[MEAN] = mean_curve([curves[image] for image in having])
+        fewest = counts | {MEAN: min((counts[image] for image in having), default=0)}
+        for image, curve in curves.items():
+            frame = pd.DataFrame(curve.T, columns=list(COLUMNS))
+            frame.index += 1
+            frame["candidates"] = np.full(len(frame), fewest[image], np.int64)
+            frames[key, image] = frame
+    # Levels in their own order, so that pandas treats the index as sorted and searches fast.
+    levels = [[*candidates], [*next(iter(candidates.values())), MEAN]]
+    return pd.concat(frames, names=["score", "image", "n"], levels=levels)

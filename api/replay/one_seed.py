@@ -57,37 +57,30 @@ def curves_of_seed(
     found = {}
     for image in images:
         at = pool.bench.images.index(image)
-        members = {key: runs.cohort(at, n).members for key, runs in ranked.items()}
-        ok = {key: ids[np.isfinite(ranked[key].values[ids, at])] for key, ids in members.items()}
-        candidates = {
-            key: np.flatnonzero(np.isfinite(of.values[:, at])) for key, of in ranked.items()
-        }
-        everyone = np.unique(np.concatenate([*candidates.values()]))
-        squares = pool.between(at, everyone)
+        between = pool.between(at)
         drawn: dict[bytes, NDArray[np.float64]] = {}  # scores mostly have the same candidates
         for key, runs in ranked.items():
-            ids, chosen = ok[key], None
-            if len(ids):
-                places = np.searchsorted(everyone, ids)
-                of_all = Cohort(
-                    scores=runs.scores[ids, at],
-                    between=squares[np.ix_(places, places)],
-                    psnr_db=runs.values[ids, at],
+            values, members = runs.values[:, at], runs.cohort(at, n).members
+            ok, chosen = members[np.isfinite(values[members])], None
+            if len(ok):
+                cohort = Cohort(
+                    scores=runs.scores[ok, at],
+                    between=between[np.ix_(ok, ok)],
+                    psnr_db=values[ok],
                     weighting=weighting,
                     seed=pool.seed,
                 )
-                chosen = _chosen(of_all, selector)
-            by_chance = np.full(len(members[key]), math.nan)
+                chosen = _chosen(cohort, selector)
+            by_chance = np.full(len(members), math.nan)
             if selector is None:
-                mine = candidates[key]
+                mine = np.flatnonzero(np.isfinite(values))
                 if mine.tobytes() not in drawn:
-                    places = np.searchsorted(everyone, mine)
                     drawn[mine.tobytes()] = _random_cohorts(
-                        squares[np.ix_(places, places)], runs.values[mine, at], n, rng=at
+                        between[np.ix_(mine, mine)], values[mine], n, rng=at
                     )
                 regrets = drawn[mine.tobytes()][: len(by_chance)]
                 by_chance[: len(regrets)] = regrets
-            found[key, image] = _curve(runs, at, members[key], chosen, by_chance)
+            found[key, image] = _curve(runs, at, members, chosen, by_chance)
     return found
 
 
@@ -116,20 +109,16 @@ def _random_cohorts(
     return np.asarray(psnr_db.max(initial=-np.inf) - total / _COHORTS)
 
 
-def _chosen(of_all: Cohort, selector: Selector | None) -> NDArray[np.intp]:
+def _chosen(cohort: Cohort, selector: Selector | None) -> NDArray[np.intp]:
     """(N,) positions that a selector keeps among the first k of a ranking, at k - 1."""
     if selector is None:
-        return closest_of_prefixes(of_all.between, of_all.scores, of_all.weighting)
-    cohorts = (
-        replace(
-            of_all,
-            scores=of_all.scores[:k],
-            between=of_all.between[:k, :k],
-            psnr_db=of_all.psnr_db[:k],
-        )
-        for k in range(1, len(of_all.scores) + 1)
+        return closest_of_prefixes(cohort.between, cohort.scores, cohort.weighting)
+    scores, between, psnr_db = cohort.scores, cohort.between, cohort.psnr_db
+    first = (
+        replace(cohort, scores=scores[:k], between=between[:k, :k], psnr_db=psnr_db[:k])
+        for k in range(1, len(scores) + 1)
     )
-    return np.array([selector(cohort) for cohort in cohorts], np.intp)
+    return np.array([selector(one) for one in first], np.intp)
 
 
 def closest_of_prefixes(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import check_whole
 
-from ..reading.arrays.names import unknown_image
+from ..reading.arrays.names import image_position
 from ..reading.records.showing import displayed, html_table, record_html, record_repr, shown
 from ..statistics.choosing.cohorts import ScoredRuns
 from .candidates import Pool, open_pool, score_key, selector_name
@@ -143,12 +143,11 @@ def isnas(
         15
     """
     name = selector_name(selector, weighting)
-    if image not in bench.images:
-        raise unknown_image(image, bench.images, bench.tasks)
+    position = image_position(image, bench.images, bench.tasks)
     block = bench.runs.block(task, fidelity)
     key = score_key(bench, block, score, reference)
     pool = open_pool(bench, block, block.choose_seeds(seed)[0])
-    runs, position = pool.ranked(key), bench.images.index(image)
+    runs = pool.ranked(key)
     candidates = runs.count(position)
     why = (
         f", the architectures with a run, {key} and distances for {task} on {image} at "
@@ -198,21 +197,16 @@ def _members(
     if len(ok):
         cohort = Cohort(
             scores=scores[ok],
-            between=pool.between(image, arch_ids[ok]),
+            between=pool.between(image)[np.ix_(arch_ids[ok], arch_ids[ok])],
             psnr_db=psnr_db[ok],
             weighting=weighting,
             seed=pool.seed,
         )
         weights[ok], distances[ok] = cohort.weights, cohort.to_average
         place = int(ok[(selector or closest_to_average)(cohort)])
+    columns = (column.tolist() for column in (arch_ids, scores, psnr_db, weights, distances))
     members = tuple(
-        Member(
-            number,
-            int(arch_id),
-            pool.bench.codes[arch_id],
-            *(float(scores[at]), bool(np.isnan(psnr_db[at])), float(psnr_db[at])),
-            *(float(weights[at]), float(distances[at])),
-        )
-        for at, (number, arch_id) in enumerate(enumerate(arch_ids.tolist(), start=1))
+        Member(number, arch_id, pool.bench.codes[arch_id], score, math.isnan(db), db, *of_average)
+        for number, (arch_id, score, db, *of_average) in enumerate(zip(*columns, strict=True), 1)
     )
     return members, None if place is None else members[place]
