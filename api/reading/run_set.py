@@ -125,11 +125,11 @@ def chosen_images(bench: ReleaseReader, images: str | Sequence[str] | None) -> l
     if images is None:
         return list(range(len(bench.images)))
     several = isinstance(images, Iterable) and not isinstance(images, str)
-    names = dict.fromkeys(images if several else [images])
-    positions = [image_position(name, bench.images, bench.tasks) for name in names]
-    if not names:
+    given = images if several else [images]
+    positions = [image_position(name, bench.images, bench.tasks) for name in given]
+    if not positions:
         raise ConfigError(f"no images are named; available: {', '.join(bench.images)}")
-    return positions
+    return [*dict.fromkeys(positions)]
 
 
 def images_with_runs(bench: ReleaseReader, block: Block, seeds: Sequence[int]) -> str:

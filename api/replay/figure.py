@@ -12,6 +12,7 @@ from ..exhibits.captions import (
     SUBSTITUTE,
     image_statuses,
     of_the_paper,
+    sentences,
     setting,
     shortfall,
     span,
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
 _SHOWN = (1, 5, 15, 30, 50)
 _COLUMNS = 3
 _PANEL = (2.0, 1.6)  # inches
+_BAND = "cohort: its best to a random member"
+_LINES = (
+    ("regret", "selected ({})", "#d55e00", "-", 1.3),
+    ("regret_first", "ranked first by the score", "#009e73", "--", 1.0),
+    ("regret_any", "any candidate at random", "#4d4d4d", ":", 1.0),
+    ("regret_random", "selected from a random cohort", "#cc79a7", "-", 1.0),
+    ("regret_best_random", "best of N at random", "#4d4d4d", "-.", 0.8),
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -91,35 +100,14 @@ class ReplayFigure(FrameFigure):
 
         curve = self.curve(score)
         sizes = curve.index.to_numpy()
-        axes.fill_between(
-            sizes,
-            curve["regret_best"],
-            curve["regret_member"],
-            color="#0072b2",
-            alpha=0.18,
-            linewidth=0,
-            label="cohort: its best to a random member",
-        )
+        best, member = curve["regret_best"], curve["regret_member"]
+        axes.fill_between(sizes, best, member, color="#0072b2", alpha=0.18, lw=0, label=_BAND)
         selector = self.frame.attrs["selector"]
-        for column, label, colour, dashes, thickness in (
-            ("regret", f"selected ({selector})", "#d55e00", "-", 1.3),
-            ("regret_first", "ranked first by the score", "#009e73", "--", 1.0),
-            ("regret_any", "any candidate at random", "#4d4d4d", ":", 1.0),
-            *(
-                [("regret_random", "selected from a random cohort", "#cc79a7", "-", 1.0)]
-                if selector == "closest"
-                else []
-            ),
-            ("regret_best_random", "best of N at random", "#4d4d4d", "-.", 0.8),
-        ):
-            axes.plot(
-                sizes,
-                curve[column],
-                color=colour,
-                linestyle=dashes,
-                linewidth=thickness,
-                label=label,
-            )
+        for column, label, colour, dashes, thickness in _LINES:
+            if column == "regret_random" and selector != "closest":
+                continue
+            named = label.format(selector)
+            axes.plot(sizes, curve[column], color=colour, ls=dashes, lw=thickness, label=named)
         axes.set_title(score, fontsize=TEXT)
         axes.set_xlim(1, max(2, int(sizes.max())))
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -176,7 +164,7 @@ def replay_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Re
             f"nothing about the score here."
         )
     return ReplayFigure(
-        caption=" ".join(part for part in parts if part),
+        caption=sentences(*parts),
         notes=tuple(notes),
         frame=frame,
         shown=MEAN if several else f["images"][0],

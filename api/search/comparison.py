@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,21 +26,6 @@ if TYPE_CHECKING:
 
 COMPARED = ("random", "evolution", "halving", "hyperband", "isnas")
 """The methods compared by default."""
-
-
-class _Curves(NamedTuple):
-    """All searches of one method.
-
-    Attributes:
-        incumbent, regret: (image, seed, repeat, point) float64 on the grid of times.
-        trained: architectures, mean over searches.
-        nothing: searches without a choice.
-    """
-
-    incumbent: NDArray[np.float64]
-    regret: NDArray[np.float64]
-    trained: float
-    nothing: int
 
 
 def compare(
@@ -122,6 +106,7 @@ def compare(
         read_runs(bench, task, images, fidelity, one, cost=cost, target=target) for one in seeds
     ]
     names = [*runs[0]]
+    best = np.array([[of[image].best for of in runs] for image in names])[..., None, None]
     budget = search_budget([*runs[0].values()], budget_seconds)
     grid = np.linspace(0, budget, points + 1)
     meant = {MEAN: [*range(len(names))]} | {name: [i] for i, name in enumerate(names)}
@@ -131,16 +116,17 @@ def compare(
     left_out: list[str] = []
     for name, method in entries.items():
         try:
-            found = _search(runs, name, method, budget, repeats, rng, grid)
+            regrets, trained[name], nothing[name] = _search(
+                runs, name, method, budget, repeats, rng, grid
+            )
         except MissingRunError:
             if methods is not None:
                 raise
             left_out.append(name)
             continue
-        trained[name], nothing[name] = found.trained, found.nothing
         resamples_of = Resamples(len(names), resampling)
-        resampled = resamples_of.means(found.regret)
-        incumbent, regret = (of.mean(axis=(1, 2)) for of in (found.incumbent, found.regret))
+        resampled = resamples_of.means(regrets)
+        incumbent, regret = (of.mean(axis=(1, 2)) for of in (best - regrets, regrets))
         for image, places in meant.items():
             for point, seconds in enumerate(grid.tolist()):
                 low, high = resamples_of.interval(resampled[..., point], places)
@@ -180,16 +166,20 @@ def _search(
     repeats: int,
     rng: int,
     grid: NDArray[np.float64],
-) -> _Curves:
+) -> tuple[NDArray[np.float64], float, int]:
+    """All searches of one method.
+
+    Returns:
+        (image, seed, repeat, point) regret on the grid of times; architectures trained, mean over
+        searches; and how many searches ended without a choice.
+    """
     shape = len(runs[0]), len(runs), repeats_of(method, repeats)
-    incumbent, regret = np.full((2, *shape, len(grid)), math.nan)
-    trained, nothing = np.zeros(shape), 0
+    regret, trained, nothing = np.empty((*shape, len(grid))), np.empty(shape), 0
     for at, sim in each_search(runs, name, method, budget, repeats, rng):
         trace = sim.trace()
         # The incumbent at each time; before the first, any architecture might be returned.
         regrets = np.r_[np.nan, trace.regret][np.searchsorted(trace.clock, grid, side="right")]
         regret[at] = np.where(np.isnan(regrets), sim.runs.regrets.mean(), regrets)
-        incumbent[at] = sim.runs.best - regret[at]
         trained[at] = sim.trained
         nothing += sim.incumbent is None
-    return _Curves(incumbent, regret, float(trained.mean()), nothing)
+    return regret, float(trained.mean()), nothing

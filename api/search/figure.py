@@ -4,7 +4,7 @@ and band per method.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,10 +65,11 @@ class SearchFigure(FrameFigure):
         """Final regret by image, and how many were trained."""
         trained = self.frame.attrs["trained"]
         ends = self.frame.xs(self.frame.attrs["budget_seconds"], level="seconds")[_REGRET]
+        regrets = {image: ends.loc[image].loc[self.methods].to_numpy() for image in self.images}
         return [
             *(
-                [image, *(_shown(ends.loc[image, name]) for name in self.methods)]
-                for image in self.images
+                [image, *(estimate(value, low, high, ".3f") for value, low, high in of_image)]
+                for image, of_image in regrets.items()
             ),
             ["trained", *(f"{trained[name]:.1f}" for name in self.methods)],
         ]
@@ -97,22 +98,10 @@ class SearchFigure(FrameFigure):
             # Incumbents change in steps: each value holds until the next.
             seconds = mine.index / size
             axes.step(
-                seconds,
-                mine["regret"],
-                where="post",
-                color=colour,
-                linestyle=dashes,
-                linewidth=1.1,
-                label=name,
+                seconds, mine["regret"], where="post", color=colour, ls=dashes, lw=1.1, label=name
             )
             axes.fill_between(
-                seconds,
-                mine["low"],
-                mine["high"],
-                step="post",
-                color=colour,
-                alpha=0.18,
-                linewidth=0,
+                seconds, mine["low"], mine["high"], step="post", color=colour, alpha=0.18, lw=0
             )
         several = len(self.frame.attrs["images"])
         title = f"mean over {several} images" if image == MEAN else image
@@ -121,11 +110,6 @@ class SearchFigure(FrameFigure):
         axes.set_ylim(0, 1.05 * self.frame[["regret", "high"]].max(axis=None))
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.yaxis.set_major_locator(MaxNLocator(4))
-
-
-def _shown(regret: Iterable[float]) -> str:
-    value, low, high = regret
-    return estimate(value, low, high, ".3f")
 
 
 def search_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> SearchFigure:

@@ -15,7 +15,7 @@ import numpy as np
 from nasdip_bench.errors import ConfigError, MissingRunError, check_whole
 
 from ..reading.arrays.targets import VERDICT_TARGETS
-from ..simulation.held_out import Judge
+from ..simulation.held_out import other_seeds
 from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
 from ..simulation.recorded_runs import RecordedRuns
@@ -94,7 +94,6 @@ def search_leaderboard(
     import pandas as pd
 
     check_whole("repeats", repeats, 1)
-    check_whole("resamples", resamples, 0)
     resampling = Resampling(level, resamples, rng)
     runs = _runs_by_seed(bench, task, images, fidelity, cost, targets[0])
     budget = search_budget([*runs[0].values()], budget_seconds)
@@ -157,7 +156,7 @@ def _runs_by_seed(
         )
         for seed in block.seeds
     ]
-    Judge(next(iter(runs[0].values())))  # or an error: one seed
+    other_seeds(next(iter(runs[0].values())))  # or an error
     return runs
 
 

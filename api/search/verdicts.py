@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..simulation.held_out import Judge
+from ..simulation.held_out import judged
 from ..statistics.tau_frame import MEAN, Resampling
 from .repeats import Resamples
 
@@ -62,27 +62,22 @@ def verdicts(
         resampling: resampling of the intervals.
     """
     names = [*runs[0]]
-    judge = _Judges([[Judge(one) for one in of.values()] for of in runs], resampling)
-    judged = {name: judge(of.places) for name, of in searches.items()}
-    baselines = {"over_random": judged[RANDOM], "over_transfer": judge.transfer()}
+    resamples = Resamples(len(names), resampling)
+    choices = {name: _judged(runs, of.places, resamples) for name, of in searches.items()}
+    baselines = {"over_random": choices[RANDOM], "over_transfer": _transfer(runs, resamples)}
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     meant = {MEAN: [*range(len(names))]} | {name: [i] for i, name in enumerate(names)}
     for image, places in meant.items():
         found: dict[str, dict[str, Any]] = {}
         for name, of in searches.items():
-            mine = judged[name]
-            low, high = judge.resamples.interval(mine.resampled, places)
-            row = {
-                "track": of.track,
-                "psnr_db": mine.values[places].mean(),
-                "low": low,
-                "high": high,
-            }
+            mine = choices[name]
+            low, high = resamples.interval(mine.resampled, places)
+            psnr_db = mine.values[places].mean()
+            row = {"track": of.track, "psnr_db": psnr_db, "low": low, "high": high}
             for gap, other in baselines.items():
-                difference = mine.resampled - other.resampled
-                low, high = judge.resamples.interval(difference, places)
+                low, high = resamples.interval(mine.resampled - other.resampled, places)
                 row |= {
-                    f"{gap}_db": row["psnr_db"] - other.values[places].mean(),
+                    f"{gap}_db": psnr_db - other.values[places].mean(),
                     f"{gap}_low": low,
                     f"{gap}_high": high,
                 }
@@ -101,34 +96,26 @@ def verdicts(
     return rows
 
 
-class _Judges:
-    """The other seeds of all images, and one set of resamples for all methods.
-
-    Args:
-        judges: for each searched seed, one per image.
-        resampling: resampling of the intervals.
-    """
-
-    def __init__(self, judges: Sequence[Sequence[Judge]], resampling: Resampling) -> None:
-        self._judges = judges
-        self.resamples = Resamples(len(judges[0]), resampling)
-
-    def transfer(self) -> _Judged:
-        """Judge what the other images recommend; NaN where there are none."""
-        places = np.array([[judge.transfer for judge in of] for of in self._judges]).T[:, :, None]
-        judged, known = self(places), places >= 0
-        return judged._replace(
-            values=np.where(known, judged.values, np.nan),
-            resampled=np.where(known.all(axis=(1, 2)), judged.resampled, np.nan),
-        )
-
-    def __call__(self, places: NDArray[np.intp]) -> _Judged:
-        """Judge choices: a diverged run counts as the worst, no choice as the mean of the space."""
-        values, diverged = np.empty(places.shape), np.zeros(places.shape, np.bool_)
-        for (i, s), of in np.ndenumerate(np.array(self._judges, object).T):
-            on = of.values()
-            mine = places[i, s]
+def _judged(
+    runs: Sequence[Mapping[str, RecordedRuns]], places: NDArray[np.intp], resamples: Resamples
+) -> _Judged:
+    """Judge choices: a diverged run counts as the worst, no choice as the mean of the space."""
+    values, diverged = np.empty(places.shape), np.zeros(places.shape, np.bool_)
+    for s, by_image in enumerate(runs):
+        for i, one in enumerate(by_image.values()):
+            mine, on = places[i, s], judged(one, one.target)
             diverged[i, s] = (mine >= 0) & np.isnan(on[mine])
             known = np.where(np.isnan(on), np.nanmin(on), on)
             values[i, s] = np.where(mine >= 0, known[mine], known.mean())
-        return _Judged(values, diverged, self.resamples.means(values))
+    return _Judged(values, diverged, resamples.means(values))
+
+
+def _transfer(runs: Sequence[Mapping[str, RecordedRuns]], resamples: Resamples) -> _Judged:
+    """Judge what the other images recommend; NaN where there are none."""
+    of_seeds = [[one.recommended for one in by_image.values()] for by_image in runs]
+    places = np.array(of_seeds).T[:, :, None]
+    found, known = _judged(runs, places, resamples), places >= 0
+    return found._replace(
+        values=np.where(known, found.values, np.nan),
+        resampled=np.where(known.all(axis=(1, 2)), found.resampled, np.nan),
+    )

@@ -55,67 +55,54 @@ class HeldOut(NamedTuple):
     over_any_db: float
 
 
-class Judge:
-    """Judges choices on the other seeds of the runs that were searched.
-
-    Args:
-        runs: the runs that were searched.
-
-    Attributes:
-        seeds: all seeds of the release except the searched one.
-        transfer: the place of the architecture that is best on the other images; -1 with one image.
+def other_seeds(runs: RecordedRuns) -> tuple[int, ...]:
+    """All seeds of the release except the searched one.
 
     Raises:
-        MissingRunError: the release has no other seed.
+        MissingRunError: there are none.
     """
-
-    def __init__(self, runs: RecordedRuns) -> None:
-        self._runs = runs
-        self.seeds = tuple(seed for seed in runs.block.seeds if seed != runs.seed)
-        if not self.seeds:
-            raise MissingRunError(
-                f"a choice is judged on a seed that was not searched, but {runs.task} at "
-                f"{runs.fidelity} has only runs of seed {runs.seed}"
-            )
-        self.transfer = runs.recommended
-
-    def values(self, target: str | None = None) -> NDArray[np.float64]:
-        """(n,) mean of the target or another column over the other seeds; NaN where not ok."""
-        runs = self._runs
-        target = runs.target if target is None else target
-        image = runs.bench.images.index(runs.image)
-        by_seed = [runs.block.matrix(target, seed)[runs.space, image] for seed in self.seeds]
-        return np.asarray(np.mean(by_seed, axis=0))
-
-    def verdict(self, place: int) -> HeldOut:
-        """Judge the architecture at a place of the space.
-
-        Raises:
-            MissingRunError: it lacks a finished run of one of the other seeds.
-        """
-        runs = self._runs
-        image = runs.bench.images.index(runs.image)
-        if not runs.block.evaluated(self.seeds, image)[runs.space[place]]:
-            raise MissingRunError(
-                f"{runs.codes[place]} was chosen for {runs.task} of {runs.image!r}, but has no run "
-                f"of seed {' and '.join(map(str, self.seeds))} to be judged by; open the simulator "
-                f"with held_out=True to search only architectures that have one"
-            )
-        judged = self.values()
-        over_transfer = np.nan
-        if self.transfer >= 0:
-            over_transfer = float(judged[place] - judged[self.transfer])
-        return HeldOut(
-            int(runs.space[place]),
-            runs.codes[place],
-            runs.seed,
-            self.seeds,
-            float(self.values("best_psnr_smooth_db")[place]),
-            float(self.values("stopped_psnr_smooth_db")[place]),
-            float(self.values("final_psnr_smooth_db")[place]),
-            float(self.values("last_psnr_smooth_db")[place]),
-            runs.target,
-            int(runs.space[self.transfer]) if self.transfer >= 0 else -1,
-            over_transfer,
-            float(judged[place] - np.nanmean(judged)),
+    seeds = tuple(seed for seed in runs.block.seeds if seed != runs.seed)
+    if not seeds:
+        raise MissingRunError(
+            f"a choice is judged on a seed that was not searched, but {runs.task} at "
+            f"{runs.fidelity} has only runs of seed {runs.seed}"
         )
+    return seeds
+
+
+def judged(runs: RecordedRuns, target: str) -> NDArray[np.float64]:
+    """(n,) mean of a column over the other seeds; NaN where not ok."""
+    by_seed = [runs.block.matrix(target, seed) for seed in other_seeds(runs)]
+    return np.asarray(np.mean(by_seed, axis=0)[runs.space, runs.image_place])
+
+
+def judge(runs: RecordedRuns, place: int) -> HeldOut:
+    """Judge the architecture at a place of the space.
+
+    Raises:
+        MissingRunError: the release has no other seed, or no finished run of one of them.
+    """
+    seeds = other_seeds(runs)
+    if not runs.block.evaluated(seeds, runs.image_place)[runs.space[place]]:
+        raise MissingRunError(
+            f"{runs.codes[place]} was chosen for {runs.task} of {runs.image!r}, but has no run "
+            f"of seed {' and '.join(map(str, seeds))} to be judged by; open the simulator "
+            f"with held_out=True to search only architectures that have one"
+        )
+    values, transfer = judged(runs, runs.target), runs.recommended
+    known = transfer >= 0
+    best, stopped, final, last = (
+        float(judged(runs, f"{at}_psnr_smooth_db")[place])
+        for at in ("best", "stopped", "final", "last")
+    )
+    return HeldOut(
+        int(runs.space[place]),
+        runs.codes[place],
+        runs.seed,
+        seeds,
+        *(best, stopped, final, last),
+        runs.target,
+        int(runs.space[transfer]) if known else -1,
+        float(values[place] - values[transfer]) if known else np.nan,
+        float(values[place] - np.nanmean(values)),
+    )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, MissingRunError
+from nasdip_bench.errors import MissingRunError
 
-from ..reading.arrays.names import image_position
 from ..reading.arrays.targets import TARGET
+from ..reading.run_set import chosen_images
 from .prices import CostModel
 from .recorded_runs import RecordedRuns
 from .simulator import Simulator
@@ -85,45 +85,31 @@ def read_runs(
         images: a name, or several; None for all.
 
     Returns:
-        the runs by image, in the requested order.
+        the runs by image, in the requested order, each image once.
 
     Raises:
         UnknownNameError: an unknown image, task, fidelity, seed, target or cost model.
         MissingRunError: no run of the task at the fidelity, or none of the seed on an image.
-        ConfigError: no image, or a duplicate; or ``cost`` needs recorded seconds that the release
-            does not have.
+        ConfigError: no image; or ``cost`` needs recorded seconds that the release does not have.
     """
     model = CostModel.of(cost)
     block = bench.runs.block(task, fidelity)
     target = TARGET if target is None else target
     block.check_ranked(target)
     one = block.choose_seeds(seed)[0]
-    images = (images,) if isinstance(images, str) else images
-    given = bench.images if images is None else tuple(images)
-    if not given:
-        raise ConfigError(f"no image: give at least one of {', '.join(bench.images)}")
-    names = [bench.images[image_position(one, bench.images, bench.tasks)] for one in given]
-    for image in names:
-        if names.count(image) > 1:
-            raise ConfigError(f"image {image!r} is there twice: give each once")
+    places = chosen_images(bench, images)
     curves = bench.curves(task, fidelity=block.fidelity, seed=one)
     values = block.matrix(target, one)
     found = {}
-    for image in names:
-        at = bench.images.index(image)
-        needed = block.seeds if held_out else (one,)
+    needed = block.seeds if held_out else (one,)
+    for at in places:
+        image = bench.images[at]
         space = np.flatnonzero(block.evaluated(needed, at))
         if not len(space):
             raise MissingRunError(
                 f"no run of {task!r} on {image!r} at {block.fidelity!r} with seed "
                 f"{' and '.join(map(str, needed))} to simulate from: bench.coverage() and "
                 f"'nasdip-bench coverage' count the runs"
-            )
-        prices = model.prices(bench, block, at, one)
-        if not np.isfinite(prices.per_iteration[space]).all():
-            raise ConfigError(
-                f"some runs of {task} on {image} at {block.fidelity} have no recorded seconds to "
-                f"charge: CostModel(flops_per_second=1e13) charges by operations instead"
             )
         found[image] = RecordedRuns(
             bench=bench,
@@ -138,9 +124,7 @@ def read_runs(
             psnr_db=_thousandths(curves.psnr_db[space, at, 0]),
             psnr_smooth_db=_thousandths(curves.psnr_smooth_db[space, at, 0]),
             values=values[space, at],
-            prices=prices._replace(
-                per_iteration=prices.per_iteration[space], forward=prices.forward[space]
-            ),
+            prices=model.prices(bench, block, image, one, space),
         )
     return found
 

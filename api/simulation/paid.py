@@ -12,6 +12,7 @@ from nasdip_bench.errors import ConfigError, NasdipError, check_name, check_whol
 from nasdip_bench.space import encode_choices
 
 from ..reading.architectures import ArchitectureLike
+from .prices import is_number
 from .recorded_runs import RecordedRuns
 
 TRACKS = ("oracle", "deployable")
@@ -34,10 +35,7 @@ class Paid:
     """
 
     def __init__(self, runs: RecordedRuns, budget_seconds: float | None, track: str) -> None:
-        number = isinstance(budget_seconds, int | float | np.number)
-        if budget_seconds is not None and (
-            not number or isinstance(budget_seconds, bool) or not budget_seconds > 0
-        ):
+        if budget_seconds is not None and not (is_number(budget_seconds) and budget_seconds > 0):
             raise ConfigError(
                 f"budget_seconds {budget_seconds!r} must be a number above 0, or None for no limit"
             )

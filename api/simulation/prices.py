@@ -30,11 +30,11 @@ COST_MODELS = ("flops", "recorded")
 
 
 class Prices(NamedTuple):
-    """What the architectures of a release cost on one image.
+    """What the n architectures of a space cost on one image.
 
     Attributes:
-        per_iteration: (architecture,) float64 seconds per training iteration; NaN where unknown.
-        forward: (architecture,) float64 seconds per forward pass, a third of an iteration.
+        per_iteration: (n,) float64 seconds per training iteration.
+        forward: (n,) float64 seconds per forward pass, a third of an iteration.
         overhead: seconds for starting or continuing a training.
         text: the model in words.
     """
@@ -78,9 +78,9 @@ class CostModel:
                 f"flops_per_second {rate!r} has no meaning for the cost model {self.kind!r}: leave "
                 f"it out, or choose 'flops'"
             )
-        if rate is not None and not (_is_number(rate) and 0 < rate < math.inf):
+        if rate is not None and not (is_number(rate) and 0 < rate < math.inf):
             raise ConfigError(f"flops_per_second {rate!r} must be a number above 0, such as 1e13")
-        if not (_is_number(overhead) and 0 <= overhead < math.inf):
+        if not (is_number(overhead) and 0 <= overhead < math.inf):
             raise ConfigError(f"overhead_seconds {overhead!r} must be a number of at least 0")
 
     @classmethod
@@ -92,18 +92,21 @@ class CostModel:
         """
         return cost if isinstance(cost, CostModel) else cls(kind=cost)
 
-    def prices(self, bench: ReleaseReader, block: Block, image: int, seed: int) -> Prices:
+    def prices(
+        self, bench: ReleaseReader, block: Block, image: str, seed: int, space: NDArray[np.intp]
+    ) -> Prices:
         """What each architecture costs.
 
         Args:
             block: the task and fidelity.
-            image: position of the image.
+            image: name.
             seed: seed of the runs.
+            space: (n,) arch_ids.
 
         Raises:
-            ConfigError: the release has no recorded seconds to take the rate from.
+            ConfigError: the release has no recorded seconds to charge, or to take the rate from.
         """
-        counted = costs(bench, block, (image,), (seed,))
+        counted = costs(bench, block, (bench.images.index(image),), (seed,))
         if self.kind == "flops":
             rate = self.flops_per_second or _recorded_rate(bench, block)
             per_iteration = counted.flops_per_iteration / rate
@@ -112,6 +115,12 @@ class CostModel:
         else:
             per_iteration = counted.processor_seconds / block.record.iterations
             text = "recorded processor seconds"
+        per_iteration = per_iteration[space]
+        if not np.isfinite(per_iteration).all():
+            raise ConfigError(
+                f"some runs of {block.task} on {image} at {block.fidelity} have no recorded "
+                f"seconds to charge: CostModel(flops_per_second=1e13) charges by operations instead"
+            )
         overhead = float(self.overhead_seconds)
         if overhead:
             text += f" + {overhead:g} s for each start"
@@ -138,5 +147,6 @@ def _shown(rate: float) -> str:
     return f"{rate / size:.4g} {unit}FLOP/s"
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether a value is a real number, NumPy's too, but no boolean."""
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)

@@ -19,7 +19,7 @@ from nasdip_bench.space import Neighbourhood
 
 from ..reading.architectures import ArchitectureLike
 from ..reading.arrays.block import Block
-from .prices import Prices
+from .prices import Prices, is_number
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader
@@ -59,7 +59,7 @@ class RecordedRuns:
         psnr_db: (n, P) float64 dB of the outputs, NaN after a divergence.
         psnr_smooth_db: the same for the smoothed outputs.
         values: (n,) float64, the target; NaN for runs that diverged.
-        prices: prices of the space, in the order of ``space``.
+        prices: those of the space.
     """
 
     bench: ReleaseReader
@@ -86,14 +86,18 @@ class RecordedRuns:
         """Name of the fidelity."""
         return self.block.fidelity
 
+    @property
+    def image_place(self) -> int:
+        """The position of the image in the release."""
+        return self.bench.images.index(self.image)
+
     def kept(self, iterations: float) -> int:
         """The largest kept number of iterations up to the given one; the first if there is none.
 
         Raises:
             ConfigError: not a number above 0.
         """
-        number = isinstance(iterations, int | float | np.number) and type(iterations) is not bool
-        if not number or not iterations > 0:
+        if not is_number(iterations) or not iterations > 0:
             raise ConfigError(f"iterations {iterations!r} must be a number above 0")
         place = int(np.searchsorted(self.iterations, iterations, side="right"))
         return int(self.iterations[max(0, place - 1)])
@@ -123,11 +127,10 @@ class RecordedRuns:
         This is what a release reveals about an image that is not in it. NaN where one of the runs
         is not ok, and everywhere in a release with one image.
         """
-        others = [name != self.image for name in self.bench.images]
-        if not any(others):
+        matrix = self.block.matrix(self.target, self.seed)[self.space]
+        if matrix.shape[1] == 1:
             return np.full(len(self.space), np.nan)
-        matrix = self.block.matrix(self.target, self.seed)
-        return np.asarray(matrix[np.ix_(self.space, np.flatnonzero(others))].mean(axis=1))
+        return np.asarray(np.delete(matrix, self.image_place, axis=1).mean(axis=1))
 
     @cached_property
     def recommended(self) -> int:
@@ -160,8 +163,7 @@ class RecordedRuns:
         found = self.bench.distances(self.task, fidelity=self.fidelity)
         if self.seed not in found.seeds:
             return np.full((len(self.space), len(self.space)), np.nan)
-        between = found.between(self.bench.images.index(self.image), self.seed)
-        return between[np.ix_(self.space, self.space)]
+        return found.between(self.image_place, self.seed)[np.ix_(self.space, self.space)]
 
     @cached_property
     def position(self) -> dict[int, int]:
@@ -181,14 +183,10 @@ class RecordedRuns:
             ArchitectureError: not an architecture.
             MissingRunError: the release has no run of it here, or one that failed.
         """
-        place = self.position.get(arch) if type(arch) is int else None
-        if place is not None:
-            return place
         arch_id = self.bench.arch_id(arch)
-        place = self.position.get(arch_id)
-        if place is not None:
-            return place
-        code, image = self.bench.codes[arch_id], self.bench.images.index(self.image)
+        if arch_id in self.position:
+            return self.position[arch_id]
+        code, image = self.bench.codes[arch_id], self.image_place
         if self.seed in self.block.seeds_of(arch_id, image):
             raise MissingRunError(
                 f"architecture {code} cannot be searched on {self.image!r} for {self.task!r} at "
@@ -227,7 +225,7 @@ class RecordedRuns:
     def _scores(self) -> dict[tuple[str, str], RecordedScores]:
         by_seed = self.bench.runs.scores_by_seed(self.task, self.fidelity)
         known = by_seed.of(self.seed)
-        at = (self.space, self.bench.images.index(self.image))
+        at = (self.space, self.image_place)
         values = known.values[at]
         seconds = np.nan_to_num(by_seed.dense("seconds", self.seed)[at])
         inits = np.nan_to_num(by_seed.dense("inits", self.seed)[at]).astype(int)

@@ -20,7 +20,7 @@ import numpy as np
 from nasdip_bench.errors import ConfigError
 
 from ..reading.architectures import ArchitectureLike
-from .held_out import HeldOut, Judge
+from .held_out import HeldOut, judge
 from .observations import Observation, ScoreObservation, Trace
 from .paid import Paid
 from .recorded_runs import RecordedRuns
@@ -217,7 +217,7 @@ class Simulator(Paid):
                 "there is no choice to test: name an architecture with sim.choose(...)"
                 + (", or train one" if self.track == "oracle" else "")
             )
-        found = Judge(self.runs).verdict(self._incumbent)
+        found = judge(self.runs, self._incumbent)
         self.stopped = True
         return found
 
