@@ -32,18 +32,12 @@ REFERENCES = ("corrupted", "ground_truth")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pool:
-    """The runs of a task at one fidelity and seed, and the distances of those that have them.
-
-    Attributes:
-        block: the runs.
-        seed: seed of the runs, and of the corruption that scores see.
-        restored: (architecture, image) bool, whether the release has distances to a restoration.
-    """
+    """The runs of a task at one fidelity and seed, and the distances of those that have them."""
 
     bench: ReleaseReader
     block: Block
     seed: int
-    restored: NDArray[np.bool_]
+    restored: NDArray[np.bool_]  # (architecture, image), whether there are distances
 
     def ranked(self, key: str) -> ScoredRuns:
         """The candidates for a score, "proxy/reference", with their PSNR."""
@@ -60,12 +54,7 @@ class Pool:
 
 
 def open_pool(bench: ReleaseReader, block: Block, seed: int) -> Pool:
-    """The runs of a seed of a block, and which restorations have distances.
-
-    Raises:
-        MissingRunError: the release has no distances.
-        DatasetError: the file of distances is damaged.
-    """
+    """The pool of a seed; MissingRunError if the release has no distances of it."""
     found = bench.distances(block.task, fidelity=block.fidelity)
     of_seed: NDArray[np.bool_] = (found.truth != MISSING)[:, found.seeds == seed].any(axis=1)
     if not of_seed.any():
@@ -78,12 +67,7 @@ def open_pool(bench: ReleaseReader, block: Block, seed: int) -> Pool:
 
 
 def selector_name(selector: Selector | None, weighting: str) -> str:
-    """The name of a selector in records: that of the function, or "closest".
-
-    Raises:
-        ConfigError: neither None nor a function.
-        UnknownNameError: an unknown weighting.
-    """
+    """The name of a selector in records: that of the function, or "closest"; checks both."""
     from nasdip_bench.isnas.selection import WEIGHTINGS
 
     check_name("weighting", weighting, WEIGHTINGS)
@@ -101,9 +85,6 @@ def rankable_scores(bench: ReleaseReader, block: Block, reference: str) -> list[
     """The scores of a release that architectures can be ranked by, as "proxy/reference".
 
     Those with the same value for all architectures of every image are left out: they rank nothing.
-
-    Raises:
-        UnknownNameError: the reference is not one of `REFERENCES`.
     """
     from nasdip_bench.proxies import NO_REFERENCE, image_scores, info, network_scores
 
@@ -127,12 +108,7 @@ def rankable_scores(bench: ReleaseReader, block: Block, reference: str) -> list[
 
 
 def score_key(bench: ReleaseReader, block: Block, score: str, reference: str) -> str:
-    """The full name of a score of the release, as "proxy/reference".
-
-    Args:
-        block: the runs.
-        score: its name, or name and reference joined by a slash.
-        reference: reference to use if the score needs one and is given by name alone.
+    """The full name of a score, "proxy/reference"; with the reference if it needs one and has none.
 
     Raises:
         ConfigError: a search cannot rank by the score, since lower is not better.

@@ -87,15 +87,9 @@ def curves_of_seed(
 def _random_cohorts(
     between: NDArray[np.float64], psnr_db: NDArray[np.float64], n: int, rng: int
 ) -> NDArray[np.float64]:
-    """(N,) mean regret of the output closest to the average of N random ones, at N - 1.
+    """(N,) mean regret of the output closest to the average of N random ones, at N - 1; N up to n.
 
     Closest to an average with equal weights is the output with the least sum of distances.
-
-    Args:
-        between: (candidate, candidate) mean squared differences.
-        psnr_db: (candidate,) finite.
-        n: the largest N.
-        rng: seed of the draws.
     """
     n = min(n, len(psnr_db))
     generator = np.random.default_rng(rng)
@@ -124,15 +118,12 @@ def _chosen(cohort: Cohort, selector: Selector | None) -> NDArray[np.intp]:
 def closest_of_prefixes(
     between: NDArray[np.float64], scores: NDArray[np.float64], weighting: str
 ) -> NDArray[np.intp]:
-    """Find which of the first k outputs is closest to their average, for every k.
+    """(N,) which of the first k outputs is closest to their average, at k - 1; the first of ties.
 
     Args:
         between: (N, N) mean squared differences of the outputs.
         scores: (N,) their scores.
         weighting: weighting of the average.
-
-    Returns:
-        (N,) positions, at k - 1; the first of ties.
     """
     from nasdip_bench.isnas.selection import closest, weights
 

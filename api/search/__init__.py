@@ -16,12 +16,12 @@ torch.
 
 from __future__ import annotations
 
+from .algorithms import hyperband as hyperband
+from .algorithms import regularized_evolution as regularized_evolution
+from .algorithms import successive_halving as successive_halving
 from .comparison import compare as compare
-from .evolution import regularized_evolution as regularized_evolution
 from .figure import SearchFigure as SearchFigure
 from .figure import search_figure as search_figure
-from .halving import hyperband as hyperband
-from .halving import successive_halving as successive_halving
 from .isnas import isnas as isnas
 from .leaderboard import search_leaderboard as search_leaderboard
 from .leaderboard_figure import search_leaderboard_figure as search_leaderboard_figure

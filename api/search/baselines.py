@@ -1,4 +1,4 @@
-"""What a search must beat: random search, and what the other images of a release reveal for free.
+"""What a search must beat, such as what the other images of a release reveal for free.
 
 Must not import torch or pandas.
 """
@@ -12,18 +12,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.ranks.groups import group_means
 
-from ..simulation.observations import Observation
 from ..simulation.simulator import Simulator
-
-
-def random_search(sim: Simulator, rng: np.random.Generator) -> None:
-    """Train architectures in random order, each to the stopping iteration, none twice.
-
-    Source: Li, Talwalkar, "Random Search and Reproducibility for Neural Architecture Search", UAI
-    2019.
-    """
-    for arch_id in rng.permutation(sim.space).tolist():
-        sim.train(arch_id)
 
 
 def random_by_neighbour(sim: Simulator, rng: np.random.Generator) -> None:
@@ -80,11 +69,6 @@ def cell_table(sim: Simulator, rng: np.random.Generator) -> None:
     by_cell = group_means(elsewhere, cells, without_own=True)
     values = np.where(np.isnan(by_cell), group_means(elsewhere, kinds), by_cell)
     sim.choose(int(sim.space[_best(values, rng)]))
-
-
-def rank_value(seen: Observation) -> float:
-    """A PSNR to rank by; diverged runs rank lowest."""
-    return -math.inf if seen.status == "diverged" else seen.psnr_db
 
 
 def _best(values: NDArray[np.float64], rng: np.random.Generator) -> int:

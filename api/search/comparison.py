@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,9 @@ from nasdip_bench.errors import ConfigError, MissingRunError, check_whole
 from ..reading.arrays.targets import TARGET
 from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
-from ..simulation.recorded_runs import RecordedRuns
 from ..statistics.tau_frame import MEAN, Resampling, index_of
 from .methods import Method, Methods, named_methods
-from .repeats import Resamples, each_search, repeats_of, search_budget
+from .repeats import Resamples, Runs, each_search, repeats_of, search_budget
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,8 +82,8 @@ def compare(
         ended without a choice), and the resampling.
 
     Raises:
-        ConfigError: a number outside its range, too short a budget, no open dataset, method or
-            image, or a duplicate image.
+        ConfigError: a number outside its range, too short a budget, or no open dataset, method or
+            image.
         UnknownNameError: an unknown name.
         MissingRunError: the release has no run to simulate from, or lacks what a named method
             needs.
@@ -159,7 +158,7 @@ def compare(
 
 
 def _search(
-    runs: Sequence[Mapping[str, RecordedRuns]],
+    runs: Runs,
     name: str,
     method: Method,
     budget: float,

@@ -55,16 +55,8 @@ def isnas(
 def random_cohort(sim: Simulator, rng: np.random.Generator, *, cohort: int = 15) -> None:
     """`isnas` without its score: train N random architectures and choose the most average one.
 
-    What a score is worth in `isnas` is the difference between the two.
-
-    Args:
-        sim: the simulator.
-        rng: draws the cohort.
-        cohort: N.
-
-    Raises:
-        ConfigError: a cohort below 1.
-        MissingRunError: the release has no distances between restorations.
+    What a score is worth in `isnas` is the difference between the two. Arguments and exceptions
+    are those of `isnas`; ``rng`` draws the cohort.
     """
     check_whole("cohort", cohort, 1)
     drawn = rng.permutation(_comparable(sim))[:cohort].tolist()

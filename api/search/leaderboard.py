@@ -8,26 +8,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasdip_bench.errors import ConfigError, MissingRunError, check_whole
 
 from ..reading.arrays.targets import VERDICT_TARGETS
-from ..simulation.held_out import other_seeds
+from ..simulation.held_out import judged, other_seeds
 from ..simulation.opening import read_runs
 from ..simulation.prices import CostModel
-from ..simulation.recorded_runs import RecordedRuns
-from ..statistics.tau_frame import Resampling, index_of
+from ..statistics.tau_frame import MEAN, Resampling, index_of
 from .methods import METHODS, Method, Methods, isnas_by_score, named_methods
-from .repeats import each_search, repeats_of, search_budget
-from .verdicts import Searches, verdicts
+from .repeats import Resamples, Runs, each_search, repeats_of, search_budget
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..reading.reader import ReleaseReader
+
+
+RANDOM = "random"
+"""The method that all others are compared with."""
+
+
+class _Searches(NamedTuple):
+    """All searches of one method, by image, searched seed and repeat."""
+
+    track: str
+    places: NDArray[np.intp]  # of the choices in the space of their image; -1 where there is none
+    trained: NDArray[np.float64]  # architectures
+    seconds: NDArray[np.float64]
+
+
+class _Judged(NamedTuple):
+    """How the choices do on the other seeds, by image, searched seed and repeat."""
+
+    values: NDArray[np.float64]
+    diverged: NDArray[np.bool_]
+    resampled: NDArray[np.float64]  # (draw, image), means over seeds and resampled repeats
 
 
 def search_leaderboard(
@@ -108,7 +128,7 @@ def search_leaderboard(
                 f"in the leaderboard anyway: give another name"
             )
     entries |= own
-    found: dict[str, Searches] = {}
+    found: dict[str, _Searches] = {}
     left_out: list[str] = []
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     for target in targets:
@@ -122,7 +142,7 @@ def search_leaderboard(
                 if name in own:
                     raise
                 left_out.append(name)
-        for (image, name), row in verdicts(mine, found, resampling).items():
+        for (image, name), row in _verdicts(mine, found, resampling).items():
             rows[target, image, name] = row
     index = index_of(rows, ["target", "image", "method"])
     frame = pd.DataFrame(list(rows.values()), index=index)
@@ -147,8 +167,8 @@ def _runs_by_seed(
     fidelity: str | None,
     cost: str | CostModel,
     target: str,
-) -> list[dict[str, RecordedRuns]]:
-    """For each seed, by image: the runs that can be searched on it and judged on the others."""
+) -> Runs:
+    """The runs that can be searched on a seed and judged on the others."""
     block = bench.runs.block(task, fidelity)
     runs = [
         read_runs(
@@ -161,17 +181,74 @@ def _runs_by_seed(
 
 
 def _search(
-    runs: Sequence[Mapping[str, RecordedRuns]],
-    name: str,
-    method: Method,
-    budget: float,
-    repeats: int,
-    rng: int,
-) -> Searches:
+    runs: Runs, name: str, method: Method, budget: float, repeats: int, rng: int
+) -> _Searches:
     shape = len(runs[0]), len(runs), repeats_of(method, repeats)
     places, trained, seconds = np.full(shape, -1), np.zeros(shape), np.zeros(shape)
     for at, sim in each_search(runs, name, method, budget, repeats, rng):
         if sim.incumbent is not None:
             places[at] = sim.runs.position[sim.incumbent]
         trained[at], seconds[at] = sim.trained, sim.clock
-    return Searches(method.track, places, trained, seconds)
+    return _Searches(method.track, places, trained, seconds)
+
+
+def _verdicts(
+    runs: Runs, searches: Mapping[str, _Searches], resampling: Resampling
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """The rows of a target by image (the mean first) and method, best first."""
+    names = [*runs[0]]
+    resamples = Resamples(len(names), resampling)
+    choices = {name: _judged(runs, of.places, resamples) for name, of in searches.items()}
+    baselines = {"over_random": choices[RANDOM], "over_transfer": _transfer(runs, resamples)}
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    meant = {MEAN: [*range(len(names))]} | {name: [i] for i, name in enumerate(names)}
+    for image, places in meant.items():
+        found: dict[str, dict[str, Any]] = {}
+        for name, of in searches.items():
+            mine = choices[name]
+            low, high = resamples.interval(mine.resampled, places)
+            psnr_db = mine.values[places].mean()
+            row = {"track": of.track, "psnr_db": psnr_db, "low": low, "high": high}
+            for gap, other in baselines.items():
+                low, high = resamples.interval(mine.resampled - other.resampled, places)
+                row |= {
+                    f"{gap}_db": psnr_db - other.values[places].mean(),
+                    f"{gap}_low": low,
+                    f"{gap}_high": high,
+                }
+            found[name] = row | {
+                "trained": of.trained[places].mean(),
+                "seconds": of.seconds[places].mean(),
+                "searches": mine.values[places].size,
+                "diverged": int(mine.diverged[places].sum()),
+                "nothing": int((of.places[places] < 0).sum()),
+                "n": min(
+                    len(by_image[names[place]].space) for by_image in runs for place in places
+                ),
+            }
+        order = sorted(found, key=lambda name: -found[name]["psnr_db"])
+        rows |= {(image, name): found[name] for name in order}
+    return rows
+
+
+def _judged(runs: Runs, places: NDArray[np.intp], resamples: Resamples) -> _Judged:
+    """Judge choices: a diverged run counts as the worst, no choice as the mean of the space."""
+    values, diverged = np.empty(places.shape), np.zeros(places.shape, np.bool_)
+    for s, by_image in enumerate(runs):
+        for i, one in enumerate(by_image.values()):
+            mine, on = places[i, s], judged(one, one.target)
+            diverged[i, s] = (mine >= 0) & np.isnan(on[mine])
+            known = np.where(np.isnan(on), np.nanmin(on), on)
+            values[i, s] = np.where(mine >= 0, known[mine], known.mean())
+    return _Judged(values, diverged, resamples.means(values))
+
+
+def _transfer(runs: Runs, resamples: Resamples) -> _Judged:
+    """Judge what the other images recommend; NaN where there are none."""
+    of_seeds = [[one.recommended for one in by_image.values()] for by_image in runs]
+    places = np.array(of_seeds).T[:, :, None]
+    found, known = _judged(runs, places, resamples), places >= 0
+    return found._replace(
+        values=np.where(known, found.values, np.nan),
+        resampled=np.where(known.all(axis=(1, 2)), found.resampled, np.nan),
+    )

@@ -10,8 +10,7 @@ from ..exhibits.forest import Forest, Panel
 from ..exhibits.forms import estimate
 from ..statistics.tau_frame import MEAN
 from .figure import in_words
-from .leaderboard import search_leaderboard
-from .verdicts import RANDOM
+from .leaderboard import RANDOM, search_leaderboard
 
 if TYPE_CHECKING:
     from ..reading.reader import ReleaseReader

@@ -18,16 +18,8 @@ from nasdip_bench.space import Architecture
 from ..replay.candidates import rankable_scores
 from ..simulation.paid import BudgetExhaustedError
 from ..simulation.simulator import Simulator
-from .baselines import (
-    any_architecture,
-    cell_table,
-    one_sampling,
-    random_by_neighbour,
-    random_search,
-    transfer,
-)
-from .evolution import regularized_evolution
-from .halving import hyperband, successive_halving
+from .algorithms import hyperband, random_search, regularized_evolution, successive_halving
+from .baselines import any_architecture, cell_table, one_sampling, random_by_neighbour, transfer
 from .isnas import isnas, random_cohort
 
 if TYPE_CHECKING:
@@ -124,11 +116,7 @@ def run_search(
 
 
 def named_methods(methods: Methods) -> dict[str, Method]:
-    """Methods by the name to show.
-
-    Args:
-        methods: names in `METHODS`, or a mapping from names to these, to functions, which run on
-            the track "oracle", or to `Method`.
+    """Methods by the name to show; functions run on the track "oracle".
 
     Raises:
         UnknownNameError: no such name.

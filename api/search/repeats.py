@@ -20,17 +20,15 @@ from ..simulation.simulator import Simulator
 from ..statistics.tau_frame import Resampling
 from .methods import Method, run_search
 
+Runs = Sequence[Mapping[str, RecordedRuns]]
+"""For each searched seed, the runs by image."""
+
 _DEFAULT_TRAININGS = 50
 _ROUNDING = 1e-9  # dB; equal means differ by less
 
 
 def search_budget(runs: Sequence[RecordedRuns], budget_seconds: float | None) -> float:
-    """Simulated seconds of one search.
-
-    Args:
-        runs: runs of the images to search on.
-        budget_seconds: as requested; None for 50 trainings of mean cost to the stop, or half of the
-            space if that is less.
+    """Simulated seconds of one search on these images, as requested or by default.
 
     Raises:
         ConfigError: not a number above 0, or too short for any training to the stop.
@@ -55,22 +53,14 @@ def repeats_of(method: Method, repeats: int) -> int:
 
 
 def each_search(
-    runs: Sequence[Mapping[str, RecordedRuns]],
+    runs: Runs,
     name: str,
     method: Method,
     budget: float,
     repeats: int,
     rng: int,
 ) -> Iterator[tuple[tuple[int, int, int], Simulator]]:
-    """Run all searches of a method.
-
-    Args:
-        runs: for each seed, the runs by image.
-        name: the name of the method, which keys its draws.
-        method: what to run.
-        budget: simulated seconds of one search.
-        repeats: searches on each image and seed, if the method is not deterministic.
-        rng: seed of the searches.
+    """Run all searches of a method, whose name keys its draws.
 
     Yields:
         (image, seed, repeat) by position, and the simulator after the search.
@@ -91,12 +81,7 @@ def keyed_generator(seed: int, *key: str | int) -> np.random.Generator:
 
 
 class Resamples:
-    """One set of resampled images, and resampled searches on each of them.
-
-    Args:
-        images: number of images.
-        resampling: settings of the intervals.
-    """
+    """One set of resampled images, and resampled searches on each of them."""
 
     def __init__(self, images: int, resampling: Resampling) -> None:
         self._resampling = resampling
@@ -114,11 +99,9 @@ class Resamples:
         return np.asarray(np.einsum("dr,isr...->di...", weights / repeats, values) / seeds)
 
     def interval(self, means: NDArray[np.float64], places: list[int]) -> tuple[float, float]:
-        """Interval for one image, or for the mean over resampled images; NaN if nothing varies.
+        """The interval of (draw, image) means, from `means`, for one image or for all resampled.
 
-        Args:
-            means: (draw, image), from `means`.
-            places: positions of the images, one or all.
+        NaN if nothing varies.
         """
         level = self._resampling.level
         if len(places) == 1:

@@ -184,16 +184,7 @@ class Paid:
         return self.runs.prices.training(place, int(self.iterations[point]) - done)
 
     def _pay(self, seconds: float, *, new: bool) -> None:
-        """Charge a query, or end the search.
-
-        Args:
-            seconds: its cost.
-            new: whether it has not been answered before.
-
-        Raises:
-            BudgetExhaustedError: it does not fit the remaining budget, is one repeated query too
-                many, or the search has ended.
-        """
+        """Charge a query, or end the search; ``new`` if it has not been answered before."""
         if self.stopped:
             raise BudgetExhaustedError(
                 f"the search ended at {self.clock:g} s of {self.budget_seconds:g} s; make a new "

@@ -85,23 +85,13 @@ class CostModel:
 
     @classmethod
     def of(cls, cost: str | CostModel) -> CostModel:
-        """The model itself, or the one with the given name.
-
-        Raises:
-            UnknownNameError: no such name.
-        """
+        """The model itself, or the one with the given name."""
         return cost if isinstance(cost, CostModel) else cls(kind=cost)
 
     def prices(
         self, bench: ReleaseReader, block: Block, image: str, seed: int, space: NDArray[np.intp]
     ) -> Prices:
-        """What each architecture costs.
-
-        Args:
-            block: the task and fidelity.
-            image: name.
-            seed: seed of the runs.
-            space: (n,) arch_ids.
+        """What the architectures of a space, (n,) arch_ids, cost on an image.
 
         Raises:
             ConfigError: the release has no recorded seconds to charge, or to take the rate from.

@@ -25,10 +25,9 @@ from nasdip_bench.api.search import (
     successive_halving,
 )
 from nasdip_bench.api.search import figure as search_drawing
-from nasdip_bench.api.search.baselines import random_search
+from nasdip_bench.api.search.algorithms import random_search, rungs
 from nasdip_bench.api.search.comparison import COMPARED
 from nasdip_bench.api.search.figure import in_words
-from nasdip_bench.api.search.halving import rungs
 from nasdip_bench.api.search.repeats import Resamples, keyed_generator
 from nasdip_bench.api.simulation.opening import open_simulator, read_runs
 from nasdip_bench.api.simulation.paid import BudgetExhaustedError

@@ -1,20 +1,70 @@
-"""Searches that compare unfinished runs: successive halving and Hyperband.
+"""Searches of the literature: random search, evolution, successive halving, Hyperband.
 
-A learning curve of a release is one fit, so an architecture that is promoted continues where it
-stopped and pays only for the rest. Must not import torch or pandas.
+The last two compare unfinished runs. A learning curve of a release is one fit, so an architecture
+that is promoted continues where it stopped and pays only for the rest. Must not import torch or
+pandas.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from itertools import cycle
 
 import numpy as np
 
 from nasdip_bench.errors import check_whole
 
+from ..simulation.observations import Observation
 from ..simulation.simulator import Simulator
-from .baselines import rank_value
+
+
+def random_search(sim: Simulator, rng: np.random.Generator) -> None:
+    """Train architectures in random order, each to the stopping iteration, none twice.
+
+    Source: Li, Talwalkar, "Random Search and Reproducibility for Neural Architecture Search", UAI
+    2019.
+    """
+    for arch_id in rng.permutation(sim.space).tolist():
+        sim.train(arch_id)
+
+
+def regularized_evolution(
+    sim: Simulator, rng: np.random.Generator, *, population: int = 10, tournament: int = 3
+) -> None:
+    """Train a random population, then children of tournament winners; the oldest die.
+
+    Source: Real, Aggarwal, Huang, Le, "Regularized Evolution for Image Classifier Architecture
+    Search", AAAI 2019, algorithm 1. The default sizes are those of NAS-Bench-201, which used
+    similar budgets.
+
+    Deviation: a mutated architecture is hardly ever in a release. The child is the nearest
+    untrained architecture of the release (`nasdip_bench.space.Neighbourhood`); training one twice
+    would reveal nothing new.
+
+    Args:
+        population: how many live at a time, at least 1.
+        tournament: how many are drawn, with replacement, to choose a parent from; at least 1.
+
+    Raises:
+        ConfigError: a size below 1.
+    """
+    check_whole("population", population, 1)
+    check_whole("tournament", tournament, 1)
+    near = sim.runs.neighbourhood
+    untrained = np.ones(len(sim), np.bool_)
+    living: deque[tuple[float, int]] = deque(maxlen=population)
+
+    def train(place: int) -> None:
+        untrained[place] = False
+        living.append((_rank_value(sim.train(int(sim.space[place]))), place))
+
+    for place in rng.permutation(len(sim))[:population].tolist():
+        train(place)
+    while untrained.any():
+        drawn = rng.integers(len(living), size=tournament).tolist()
+        _, parent = max(living[one] for one in drawn)
+        train(near.nearest(near.mutate(parent, rng), untrained, rng))
 
 
 def rungs(sim: Simulator, eta: int = 3, levels: int = 4) -> list[int]:
@@ -23,7 +73,6 @@ def rungs(sim: Simulator, eta: int = 3, levels: int = 4) -> list[int]:
     Each is rounded down to an iteration that the release keeps.
 
     Args:
-        sim: the simulator.
         eta: the ratio of neighbouring rungs, a whole number of at least 2.
         levels: the largest number of rungs, at least 1; rungs that coincide are merged.
 
@@ -48,8 +97,6 @@ def successive_halving(
     Optimization", AISTATS 2016.
 
     Args:
-        sim: the simulator.
-        rng: the only source of randomness.
         eta: one in eta architectures advances.
         levels: the largest number of rungs.
 
@@ -96,8 +143,13 @@ def _bracket(
     members = queue[:count]
     del queue[:count]
     for step in steps if members else ():
-        seen = [(rank_value(sim.train(arch_id, step)), arch_id) for arch_id in members]
+        seen = [(_rank_value(sim.train(arch_id, step)), arch_id) for arch_id in members]
         # The best advances first, since the first of a rung is the incumbent for a while.
         seen.sort(key=lambda one: one[0], reverse=True)
         members = [arch_id for _, arch_id in seen[: max(1, len(seen) // eta)]]
     return bool(members)
+
+
+def _rank_value(seen: Observation) -> float:
+    """A PSNR to rank by; diverged runs rank lowest."""
+    return -math.inf if seen.status == "diverged" else seen.psnr_db
