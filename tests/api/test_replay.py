@@ -37,7 +37,6 @@ def flawed(tmp_path_factory) -> Path:
     path = synthetic.write_release(
         tmp_path_factory.mktemp("flawed") / "data",
         fidelities=(LOW,),
-        seeds={LOW: (0, 1)},
         diverged={(LOW, "denoise", 0, "lena", seed) for seed in (0, 1)},
         failed={(LOW, "denoise", 2, "lena", 0)},
         missing={(LOW, "denoise", 3, "lena", 0)},
@@ -129,12 +128,7 @@ def test_every_cohort_is_what_the_files_give(flawed, seed, weighting):
             np.testing.assert_allclose(distances, hand["distances"], rtol=3 * ROUNDED, atol=1e-12)
             assert (found.rank, found.regret) == (hand["rank"], pytest.approx(hand["regret"]))
             assert found.best_regret == pytest.approx(hand["regret_best"])
-            for name in (
-                "rank",
-                "regret",
-                *(k for k in hand if k.startswith("regret_")),
-                "members",
-            ):
+            for name in hand.keys() & row.index:
                 assert row[name] == pytest.approx(hand[name]), name
         assert len(mine) == hand["candidates"]
         assert set(mine["candidates"]) == {hand["candidates"]}
@@ -148,36 +142,16 @@ def test_diverged_members_keep_their_place(flawed):
     assert all(f">{m.architecture}</td>" in found._repr_html_() for m in found.cohort)
 
 
-def test_one_seed_is_replayed_and_named(flawed):
-    bench = NASDIPBench(flawed)
-    found = bench.isnas("boat", "denoise", SCORE, n=2)
-    default = bench.isnas_curve("denoise", scores=[SCORE])
-    assert found.seed == default.attrs["seeds"][0]
-    assert bench.isnas("boat", "denoise", SCORE, n=2, seed=1).seed == 1
-    assert default.attrs["fidelity"] == found.fidelity == LOW
-    assert (found.stop, default.attrs["stop"]) == (40, 40)
-
-
 def test_the_mean_over_seeds_is_of_searches_with_one_seed(tmp_path):
-    path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), seeds={LOW: (0, 1)})
+    path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,))
     bench = NASDIPBench(synthetic.add_distances(path, LOW, "denoise"))
     both = bench.isnas_curve("denoise", scores=[SCORE])
-    assert both.attrs["seeds"] == [0, 1]
+    assert (both.attrs["seeds"], both.attrs["fidelity"], both.attrs["stop"]) == ([0, 1], LOW, 40)
     alone = [bench.isnas_curve("denoise", scores=[SCORE], seed=seed) for seed in (0, 1)]
     pd.testing.assert_frame_equal(both, (alone[0] + alone[1]) / 2, check_dtype=False)
-    found = bench.isnas("boat", "denoise", SCORE, n=2)
-    assert found.seed == 0
-
-
-def test_curves_and_single_replays_agree(flawed):
-    bench = NASDIPBench(flawed)
-    how = {"selector": lambda cohort: len(cohort.scores) // 2, "seed": 1}
-    curve = bench.isnas_curve("denoise", scores=[SCORE, "psd_db_strip_mse"], **how)
-    for (score, image, n), row in curve.drop(MEAN, level="image").iterrows():
-        found = bench.isnas(image, "denoise", score, n=n, **how)
-        same = [found.final_psnr_smooth_db, found.rank, found.regret, found.best_regret]
-        names = ["final_psnr_smooth_db", "rank", "regret", "regret_best"]
-        np.testing.assert_allclose(row[names].to_numpy(), same)
+    for seed in (None, 1):
+        found = bench.isnas("boat", "denoise", SCORE, n=2, seed=seed)
+        assert (found.seed, found.fidelity, found.stop) == (seed or 0, LOW, 40)
 
 
 def test_the_fast_pass_is_the_search_s_own_selector(flawed):
@@ -225,7 +199,7 @@ def test_without_distances_nothing_is_replayed(low):
 
 
 def test_distances_of_another_seed_are_not_taken(tmp_path):
-    path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,), seeds={LOW: (0, 1)})
+    path = synthetic.write_release(tmp_path / "data", fidelities=(LOW,))
     without = {(a, image, 1) for a in range(12) for image in synthetic.IMAGES}
     bench = NASDIPBench(synthetic.add_distances(path, LOW, "denoise", without=without))
     assert bench.isnas("lena", "denoise", SCORE, n=3).seed == 0
@@ -266,8 +240,6 @@ def runs_of(path: Path, image: str, seed: int) -> list[dict]:
     [
         ({"n": 0}, ConfigError, "n 0 must be a whole number from 1 to 8, the arch.* with a run"),
         ({"n": 9}, ConfigError, "n 9 must .* psd_db_mse/corrupted and distances .* with seed 0"),
-        ({"n": True}, ConfigError, "n True must"),
-        ({"n": 2.0}, ConfigError, r"n 2\.0 must"),
         ({"image": "lenna"}, UnknownNameError, "unknown image 'lenna'. Did you mean 'lena'"),
         ({"task": "denoize"}, UnknownNameError, "unknown task"),
         ({"score": "psd_mse"}, UnknownNameError, "unknown score 'psd_mse'"),
@@ -276,8 +248,6 @@ def runs_of(path: Path, image: str, seed: int) -> list[dict]:
         ({"reference": "truth"}, UnknownNameError, "unknown reference 'truth'. Available: corr"),
         ({"weighting": "even"}, UnknownNameError, "unknown weighting 'even'"),
         ({"selector": "oracle"}, ConfigError, "selector 'oracle' must be a function from a Coh"),
-        ({"fidelity": "r64"}, UnknownNameError, "unknown fidelity 'r64'"),
-        ({"seed": 5}, UnknownNameError, "unknown seed 5"),
     ],
 )
 def test_mistakes_are_named(flawed, given, error, text):
@@ -294,8 +264,6 @@ def test_mistakes_are_named(flawed, given, error, text):
         ({"images": ["lenna"]}, UnknownNameError, "unknown image 'lenna'"),
         ({"images": []}, ConfigError, "no images are named; available: lena, chest, boat"),
         ({"scores": []}, ConfigError, "no scores to replay .*available: psd_db_mse/corrupted"),
-        ({"scores": ["flops"]}, ConfigError, "ranks only by scores where lower is better"),
-        ({"weighting": "even"}, UnknownNameError, "unknown weighting"),
         ({"reference": "none"}, UnknownNameError, "unknown reference"),
     ],
 )
@@ -379,9 +347,6 @@ def test_the_command_prints_and_draws_the_figure(run, flawed, tmp_path):
     few = ("replay", "--score", SCORE, "--cohort", 5, "--data", flawed)
     figure = replay_figure(NASDIPBench(flawed), scores=[SCORE], n=5)
     assert run(*few, "--format", "text")[:2] == (0, figure.text())
-    pictures = []
-    for path in (tmp_path / "a.png", tmp_path / "b.png"):
-        assert run(*few, "--out", path) == (0, f"written: {path}\n", "")
-        pictures.append(path.read_bytes())
-    assert pictures[0] == pictures[1]  # the same data, the same file
-    assert pictures[0].startswith(b"\x89PNG")
+    path = tmp_path / "a.png"
+    assert run(*few, "--out", path) == (0, f"written: {path}\n", "")
+    assert path.read_bytes().startswith(b"\x89PNG")
