@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench import NASDIPBench
+from nasdip_bench.api.replay.curve import _closest_of_prefixes, _random_cohorts
 from nasdip_bench.api.replay.figure import replay_figure
-from nasdip_bench.api.replay.one_seed import _random_cohorts, closest_of_prefixes
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.dataset.distances import mean_squares
 from nasdip_bench.errors import ConfigError, DatasetError, MissingRunError, UnknownNameError
@@ -172,10 +172,10 @@ def test_of_those_equally_close_the_first_is_kept():
     outputs, scores = draw.uniform(0, 1, (6, 3 * 8 * 8)), np.sort(draw.uniform(1, 9, 6))
     # Two with equal weights, and the same output four times.
     two = mean_squares(outputs[:2])
-    assert closest_of_prefixes(two, scores[:2], "equal").tolist() == [0, 0]
+    assert _closest_of_prefixes(two, scores[:2], "equal").tolist() == [0, 0]
     same = mean_squares(outputs[[0, 1, 1, 1, 1, 2]])
     for weighting in WEIGHTINGS:
-        found = closest_of_prefixes(same, scores, weighting).tolist()
+        found = _closest_of_prefixes(same, scores, weighting).tolist()
         assert {*found} <= {0, 1, 5}
 
 
