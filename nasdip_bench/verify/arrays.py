@@ -22,7 +22,7 @@ from nasdip_bench.observables import SSIM
 from nasdip_bench.stopping import target_rule
 from nasdip_bench.tasks import get_task
 
-from .relations import Problems, bad_rows, rows_of
+from .relations import bad_rows, rows_of
 
 _ROUNDED_DB = 0.0012
 """How far a value of ``stops/``, rounded to a thousandth, may be from a coded one."""
@@ -34,7 +34,7 @@ _COLUMNS = {"psnr": "psnr_db", "psnr_smooth": "psnr_smooth_db", SSIM: SSIM}
 """By curve, the ending of the columns of runs.parquet that are read off it."""
 
 
-def curve_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Problems:
+def curve_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Iterator[str]:
     """Files that do not follow the schema, and curves that contradict the table."""
     whole = folder.manifest.protocol_version != FOREIGN_PROTOCOL
     for fidelity, task, record in folder.manifest.task_records():
@@ -61,7 +61,7 @@ def _files(runs: pd.DataFrame, fidelity: str, task: str) -> Iterator[tuple[int, 
 
 def _part_problems(
     path: str, kind: str, part: CurvePart, record: TaskRecord, rows: pd.DataFrame, whole: bool
-) -> Problems:
+) -> Iterator[str]:
     problems = [*_misfits(path, kind, part, record, rows, whole)]
     yield from problems
     if problems:
@@ -75,7 +75,7 @@ def _part_problems(
 
 def _misfits(
     path: str, kind: str, part: CurvePart, record: TaskRecord, rows: pd.DataFrame, whole: bool
-) -> Problems:
+) -> Iterator[str]:
     """Why the arrays of a file cannot be compared with the table."""
     expected = kept_points(record.iterations, record.stop) + 1
     if not np.array_equal(part.iterations, expected):
@@ -102,7 +102,7 @@ def _compare(
     rows: pd.DataFrame,
     record: TaskRecord,
     whole: bool,
-) -> Problems:
+) -> Iterator[str]:
     """Compare curves (run, point) of one kind with the table's rows of these runs.
 
     Curves that need not be ``whole`` may end early, or have no point at all.
@@ -127,7 +127,7 @@ def _compare(
     yield from bad_rows("runs", rows, below, f"have a best_{column} below a point of {path}")
 
 
-def stop_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Problems:
+def stop_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Iterator[str]:
     """Stops that do not follow the schema, or contradict runs and curves."""
     own = folder.manifest.protocol_version != FOREIGN_PROTOCOL
     for fidelity, task, record in folder.manifest.task_records():
@@ -158,7 +158,7 @@ def stop_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Problems:
 
 def _stop_values(
     path: str, stops: StopPart, curve: CurvePart, record: TaskRecord, rows: pd.DataFrame
-) -> Problems:
+) -> Iterator[str]:
     """Check the stops of some rows of runs.parquet, in their order."""
     ok = (rows["status"] == "ok").to_numpy()
     delivered, paid = stops.values["iteration"], stops.values["paid"]
@@ -189,7 +189,7 @@ def _stop_values(
         yield from bad_rows("runs", rows, bad, f"have a {name} that is not where {rule} stops")
 
 
-def distance_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Problems:
+def distance_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Iterator[str]:
     """Distances that do not follow the schema, or do not belong to the runs."""
     for fidelity, task, _ in folder.manifest.task_records():
         if not folder.has_distances(fidelity, task):
