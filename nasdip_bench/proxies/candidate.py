@@ -72,8 +72,8 @@ class Candidate:
         network: untrained.
         z: (1, C, H, W), the network's input.
         corrupted: (C, h, w) float32 in [0, 1], the corrupted image of the task.
-        task: the task.
-        mask: (1, H, W) of 0 and 1, for inpainting.
+        task: how outputs are compared with the corrupted image.
+        mask: (1, H, W) float32 of 0 and 1, for inpainting.
         parts: intermediate results, shared by the candidates with one network and input.
     """
 

@@ -24,7 +24,7 @@ from nasdip_bench.proxies.info import REFERENCE_NAMES
 from nasdip_bench.space import Architecture
 from nasdip_bench.space.cost import architecture_facts
 
-from .arrays import curve_problems, distance_problems, stop_problems
+from .arrays import distance_problems, part_problems
 from .relations import (
     Problems,
     bad_rows,
@@ -75,8 +75,7 @@ def find_problems(path: Path | str) -> list[str]:
                 else:
                     problems += bad_rows(needed[0], tables[needed[0]], *problem)
     if "runs" in tables:
-        problems += curve_problems(folder, tables["runs"])
-        problems += stop_problems(folder, tables["runs"])
+        problems += part_problems(folder, tables["runs"])
         problems += distance_problems(folder, tables["runs"])
     if "scores" in tables:
         problems += score_value_problems(folder, tables["scores"])

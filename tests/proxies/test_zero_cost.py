@@ -58,6 +58,11 @@ class Canvas(nn.Module):
         return blurred[None, None]
 
 
+def denoised(name: str, network: nn.Module, z: Tensor, corrupted: np.ndarray) -> float:
+    """A score for denoising."""
+    return score_network(name, network, z, corrupted, Denoise())
+
+
 def whole_jacobian(network: nn.Module, z: Tensor) -> np.ndarray:
     """(n, parameters) float64, a row for each value of the output."""
     output = network(z).flatten()
@@ -97,29 +102,27 @@ def test_synflow_of_two_convolutions_by_hand() -> None:
     ones = torch.ones(1, 1, 6, 6, dtype=torch.float64)
     through = nn.functional.conv2d(nn.functional.conv2d(ones, first, padding=1), second, padding=1)
     expected = math.log10(2 * through.sum().item())
-    assert score_network("synflow", network, z, image(1, 6, 6), Denoise()) == pytest.approx(
-        expected
-    )
+    assert denoised("synflow", network, z, image(1, 6, 6)) == pytest.approx(expected)
 
 
 def test_synflow_sees_neither_signs_nor_data_nor_normalisation() -> None:
     network, z, corrupted = small_network(), seeded(1, 1, 8, 8), image(1, 8, 8)
-    value = score_network("synflow", network, z, corrupted, Denoise())
+    value = denoised("synflow", network, z, corrupted)
     bare = nn.Sequential(network[0], network[3])
     assert score_network("synflow", bare, 5 * z, 0 * corrupted, SuperResolve(2)) == value
     with torch.no_grad():
         for parameter in network[0].parameters():
             parameter.mul_(-1)
-    assert score_network("synflow", network, z, corrupted, Denoise()) == value
+    assert denoised("synflow", network, z, corrupted) == value
 
 
 def test_synflow_does_not_overflow_and_scales_with_a_layer() -> None:
     network, z = small_network(bias=False).float(), seeded(1, 1, 8, 8).float()
-    value = score_network("synflow", network, z, image(1, 8, 8), Denoise())
+    value = denoised("synflow", network, z, image(1, 8, 8))
     with torch.no_grad():
         network[0].weight.mul_(1e30)
         network[3].weight.mul_(1e20)
-    found = score_network("synflow", network, z, image(1, 8, 8), Denoise())
+    found = denoised("synflow", network, z, image(1, 8, 8))
     assert found == pytest.approx(value + 50, abs=1e-5)
 
 
@@ -127,7 +130,7 @@ def test_a_layer_used_twice_is_removed_twice() -> None:
     act, conv = nn.ReLU(), nn.Conv2d(1, 1, 3, padding=1, bias=False)
     twice, once = nn.Sequential(act, conv, act), nn.Sequential(conv)
     z = seeded(1, 1, 8, 8).float()
-    values = [score_network("synflow", n, z, image(1, 8, 8), Denoise()) for n in (twice, once)]
+    values = [denoised("synflow", n, z, image(1, 8, 8)) for n in (twice, once)]
     assert values[0] == values[1]
 
 
@@ -143,19 +146,17 @@ def test_the_kernel_of_a_filter_is_known_exactly() -> None:
     network, z = Canvas(torch.from_numpy(response)), seeded(1, 1, side, side)
     corrupted = image(1, side, side)
     power = response**2
-    low = score_network("ntk_low_pass", network, z, corrupted, Denoise())
+    low = denoised("ntk_low_pass", network, z, corrupted)
     assert low == pytest.approx(power[disc].sum() / power.sum())
     residual = network(z).detach().numpy()[0, 0] - corrupted[0].astype(np.float64)
     energy = np.abs(np.fft.fft2(residual)) ** 2
     expected = (energy * power).sum() / energy.sum() / power.mean()
-    found = score_network("ntk_alignment", network, z, corrupted, Denoise())
+    found = denoised("ntk_alignment", network, z, corrupted)
     assert found == pytest.approx(expected)
     # Without a filter all is fitted alike.
     flat = Canvas(torch.ones(side, side, dtype=torch.float64))
-    assert score_network("ntk_low_pass", flat, z, corrupted, Denoise()) == pytest.approx(
-        disc.mean()
-    )
-    assert score_network("ntk_alignment", flat, z, corrupted, Denoise()) == pytest.approx(1)
+    assert denoised("ntk_low_pass", flat, z, corrupted) == pytest.approx(disc.mean())
+    assert denoised("ntk_alignment", flat, z, corrupted) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -179,11 +180,11 @@ def test_traces_and_alignment_equal_those_of_the_whole_jacobian(channels: int) -
     assert rough == pytest.approx(exact, rel=0.1)
     bands = [[part, v.ravel() - part] for v in probes[:PROBES] for part in [P @ v.ravel()]]
     sketch = np.mean([[b @ K @ b for b in pair] for pair in bands], axis=0)
-    value = score_network("ntk_low_pass", network, z, corrupted, Denoise())
+    value = denoised("ntk_low_pass", network, z, corrupted)
     assert value == pytest.approx(sketch[0] / sketch.sum())
     u = network(z).detach().numpy().ravel() - corrupted.ravel()
     expected = (u @ K @ u) / (u @ u) / (sketch.sum() / count)
-    value = score_network("ntk_alignment", network, z, corrupted, Denoise())
+    value = denoised("ntk_alignment", network, z, corrupted)
     assert value == pytest.approx(expected)
 
 
@@ -216,17 +217,17 @@ def test_the_low_pass_is_an_orthogonal_projection() -> None:
 def test_nothing_to_fit_or_nothing_to_fit_it_with_is_no_number() -> None:
     dead = Canvas(torch.zeros(8, 8, dtype=torch.float64))
     z, corrupted = seeded(1, 1, 8, 8), image(1, 8, 8)
-    assert math.isnan(score_network("ntk_low_pass", dead, z, corrupted, Denoise()))
-    assert math.isnan(score_network("ntk_alignment", dead, z, corrupted, Denoise()))
+    assert math.isnan(denoised("ntk_low_pass", dead, z, corrupted))
+    assert math.isnan(denoised("ntk_alignment", dead, z, corrupted))
     still = Canvas(torch.ones(8, 8, dtype=torch.float64))
     with torch.no_grad():
         still.pixels.zero_()
-    assert math.isnan(score_network("ntk_alignment", still, z, 0 * corrupted, Denoise()))
-    assert score_network("grad_norm", still, z, 0 * corrupted, Denoise()) == 0
+    assert math.isnan(denoised("ntk_alignment", still, z, 0 * corrupted))
+    assert denoised("grad_norm", still, z, 0 * corrupted) == 0
     silent = nn.Conv2d(1, 1, 1, bias=False)
     with torch.no_grad():
         silent.weight.zero_()
-    assert score_network("synflow", silent, z.float(), corrupted, Denoise()) == -math.inf
+    assert denoised("synflow", silent, z.float(), corrupted) == -math.inf
 
 
 # What holds for all
@@ -244,8 +245,8 @@ def test_networks_are_left_as_they_are() -> None:
         state = torch.get_rng_state()
         names = (*ZERO_COST, "flops")
         with torch.no_grad():  # whatever the caller's mode
-            first = [score_network(name, network, z, seen.corrupted, Denoise()) for name in names]
-        again = [score_network(name, network, z, seen.corrupted, Denoise()) for name in names]
+            first = [denoised(name, network, z, seen.corrupted) for name in names]
+        again = [denoised(name, network, z, seen.corrupted) for name in names]
         assert first == again
         assert np.isfinite(first).all()
         assert torch.equal(state, torch.get_rng_state())
