@@ -4,12 +4,11 @@ A part holds 64 architectures of the list, all images, in this order; a row is t
 runs.parquet. Every curve is a plain array (run x point, uint16, see `nasdip_bench.dataset.curves`).
 Each file also has ``iteration`` (point, int32). Files of observables also have the first crossings
 of loss_smooth, ``crossing`` (run x level, int32, from 1, 0 for never) and ``crossing_level_db``
-(level, float64). A complete part is never rewritten. h5py is imported on use.
+(level, float64). A complete part is never rewritten.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.observables import OBSERVABLES, SSIM
-from nasdip_bench.storage.hdf5 import read_arrays, write_packed
+from nasdip_bench.storage.arrays import Array, hdf5_bytes, read_hdf5
 
 from .curves import CODES, MISSING
 from .stop_parts import CROSSING_LEVELS_DB
@@ -60,29 +59,22 @@ def part_of(arch_id: _Ids) -> _Ids:
 
 
 def part_bytes(part: CurvePart) -> bytes:
-    """The content of a file; the same for the same numbers.
-
-    It is made in memory, since the HDF5 library crashes when a disk is full.
-    """
-    import h5py
-
-    content = io.BytesIO()
-    with h5py.File(content, "w", libver="latest") as file:
-        for name, codes in part.codes.items():
-            array = write_packed(file, name, codes, (_ROWS_PER_CHUNK, codes.shape[1]))
-            code = CODES[name]
-            array.attrs["unit"] = code.unit
-            array.attrs["steps_per_unit"] = code.steps
-            array.attrs["lowest"] = code.lowest
-            array.attrs["missing"] = MISSING
-        file.create_dataset("iteration", data=np.asarray(part.iterations, np.int32))
-        file["iteration"].attrs["meaning"] = "iterations trained: point i of a full curve is i + 1"
-        if part.crossings is not None:
-            levels = np.asarray(CROSSING_LEVELS_DB)
-            array = write_packed(file, _CROSSING, part.crossings, (_ROWS_PER_CHUNK, len(levels)))
-            array.attrs["meaning"] = "first iteration with loss_smooth at a level; 0 for never"
-            file.create_dataset(_LEVELS, data=levels)
-    return content.getvalue()
+    """The content of a file; the same for the same numbers."""
+    arrays = {}
+    for name, codes in part.codes.items():
+        code = CODES[name]
+        stated = {"unit": code.unit, "steps_per_unit": code.steps, "lowest": code.lowest}
+        chunk = (_ROWS_PER_CHUNK, codes.shape[1])
+        arrays[name] = Array(codes, chunk, stated | {"missing": MISSING})
+    iterations = np.asarray(part.iterations, np.int32)
+    meaning = "iterations trained: point i of a full curve is i + 1"
+    arrays["iteration"] = Array(iterations, attributes={"meaning": meaning})
+    if part.crossings is not None:
+        chunk = (_ROWS_PER_CHUNK, len(CROSSING_LEVELS_DB))
+        meaning = "first iteration with loss_smooth at a level; 0 for never"
+        arrays[_CROSSING] = Array(part.crossings, chunk, {"meaning": meaning})
+        arrays[_LEVELS] = Array(np.asarray(CROSSING_LEVELS_DB))
+    return hdf5_bytes(arrays)
 
 
 def read_part(content: bytes, path: str, names: Iterable[str]) -> CurvePart:
@@ -96,11 +88,11 @@ def read_part(content: bytes, path: str, names: Iterable[str]) -> CurvePart:
     Raises:
         DatasetError: it is not such a file, or has crossings of other levels.
     """
-    found = read_arrays(content, path, ("iteration",), (*names, _CROSSING, _LEVELS))
+    found = read_hdf5(content, path, ("iteration",), (*names, _CROSSING, _LEVELS))
     if _LEVELS in found and found[_LEVELS].tolist() != [*CROSSING_LEVELS_DB]:
         raise DatasetError(
             f"{path} has crossings of other levels than this version reads; install the version "
-            f"that wrote it"
+            "that wrote it"
         )
     codes = {name: found[name] for name in names if name in found}
     return CurvePart(found["iteration"], codes, found.get(_CROSSING))

@@ -10,21 +10,20 @@ fidelity's stop, -10·log10 in thousandths of a dB, 16 bits (like PSNR in
     corrupted  (image, seed, architecture), to the corrupted image, over its known pixels
     seed       (seed,) int32
 
-All architectures of the release have a place; 65535 means no restoration. h5py is imported on use.
+All architectures of the release have a place; 65535 means no restoration.
 """
 
 from __future__ import annotations
 
-import io
 import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.storage.hdf5 import read_arrays, write_packed
+from nasdip_bench.storage.arrays import Array, hdf5_bytes, read_hdf5
 
-from .curves import MISSING, decode, encode
+from .curves import DECIBEL, MISSING, decode, encode
 
 _ARRAYS = ("pairs", "truth", "corrupted")
 
@@ -91,18 +90,13 @@ def to_average(between: NDArray[np.float64], shares: NDArray[np.float64]) -> NDA
 
 def distances_bytes(distances: Distances) -> bytes:
     """The content of a file."""
-    import h5py
-
-    content = io.BytesIO()
-    with h5py.File(content, "w", libver="latest") as file:
-        for name in _ARRAYS:
-            values = getattr(distances, name)
-            array = write_packed(file, name, values, (1, 1, values.shape[2]))
-            array.attrs["unit"] = "dB"
-            array.attrs["steps_per_unit"] = 1000
-            array.attrs["missing"] = MISSING
-        file.create_dataset("seed", data=np.asarray(distances.seeds, np.int32))
-    return content.getvalue()
+    stated = {"unit": "dB", "steps_per_unit": DECIBEL.steps, "missing": MISSING}
+    arrays = {}
+    for name in _ARRAYS:
+        values = getattr(distances, name)
+        arrays[name] = Array(values, (1, 1, values.shape[2]), stated)
+    arrays["seed"] = Array(np.asarray(distances.seeds, np.int32))
+    return hdf5_bytes(arrays)
 
 
 def read_distances(content: bytes, path: str) -> Distances:
@@ -115,7 +109,7 @@ def read_distances(content: bytes, path: str) -> Distances:
     Raises:
         DatasetError: it is not such a file.
     """
-    found = read_arrays(content, path, ("seed", *_ARRAYS))
+    found = read_hdf5(content, path, ("seed", *_ARRAYS))
     return Distances(found["seed"], *(found[name] for name in _ARRAYS))
 
 

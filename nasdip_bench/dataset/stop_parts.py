@@ -66,20 +66,16 @@ class StopPart(NamedTuple):
         values = {name: array[rows] for name, array in self.values.items()}
         return StopPart(self.rules, values, self.crossings[rows])
 
-    def put(self, rows: NDArray[np.integer], other: StopPart) -> None:
-        """Write the stops of some of the runs; all their rules must be among these."""
-        places = np.array([self.rules.index(rule) for rule in other.rules], np.int64)
-        for name, array in self.values.items():
-            array[np.ix_(rows, places)] = other.values[name]
-        self.crossings[rows] = other.crossings
-
 
 def stacked_stops(runs: int, parts: Sequence[tuple[NDArray[np.intp], StopPart]]) -> StopPart:
     """Combine parts, each with the stops of some of the runs, into those of all."""
-    rules = dict.fromkeys(rule for _, part in parts for rule in part.rules)
-    whole = StopPart.empty(runs, tuple(rules))
+    rules = [*dict.fromkeys(rule for _, part in parts for rule in part.rules)]
+    whole = StopPart.empty(runs, rules)
     for rows, part in parts:
-        whole.put(rows, part)
+        places = np.array([rules.index(rule) for rule in part.rules], np.int64)
+        for name, array in whole.values.items():
+            array[np.ix_(rows, places)] = part.values[name]
+        whole.crossings[rows] = part.crossings
     return whole
 
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.space import Architecture
+from nasdip_bench.storage.arrays import read_npz, write_npz
 from nasdip_bench.storage.files import write_atomic
-from nasdip_bench.storage.npz import read_npz, write_npz
 from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
 
 from .training import Trained

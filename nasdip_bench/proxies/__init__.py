@@ -3,15 +3,8 @@
 Image scores judge an untrained network's output, mostly against a reference image; network scores
 judge the network itself. Both registries are open: ``@image_score(...)`` and
 ``@network_score(...)`` add to them. Scores registered before a build begins are built with the
-rest. Importing this module must not import scipy.
-
-Source of the image scores: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP", CVPR 2022, section 3,
-eq. 1 and eq. 2, and its released code. The modules of the network scores (`structural`,
-`zero_cost`, `tangent`) name theirs. Deviations, see also `nasdip_bench.proxies.density`:
-
-- The histogram distance exists as released (``psd_strip_hist_emd``) and as in the paper's text
-  (``psd_strip_hist_emd_paper``); the two are different quantities.
-- Spectra without energy or spread have defined values; the released code gives NaN or fails.
+rest. Importing this module must not import scipy. The modules of the scores name their sources, and
+where they deviate from them.
 """
 
 from __future__ import annotations

@@ -15,9 +15,7 @@ from nasdip_bench.tasks import Inpaint, Observation, Task
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from .convolutions import Convolutions
-    from .jacobian import Jacobian
-
+    from .passes import Convolutions, Jacobian
 
 _Value = TypeVar("_Value")
 
@@ -30,11 +28,11 @@ class Parts:
         self._used: set[Hashable] = set()
         self._saved = 0.0
 
-    def get(self, key: Hashable, compute: Callable[[], _Value]) -> _Value:
-        """A part, computed on first use. ``compute`` must not call `get`: get its inputs before."""
+    def get(self, key: Hashable, compute: Callable[..., _Value], *inputs: Any) -> _Value:
+        """A part, computed on first use; ``compute`` must not call `get`: pass it other parts."""
         if key not in self._known:
             started = time.perf_counter()
-            value = compute()
+            value = compute(*inputs)
             self._known[key] = value, time.perf_counter() - started
         elif key not in self._used:
             self._saved += self._known[key][1]
@@ -74,8 +72,8 @@ class Candidate:
         network: untrained.
         z: (1, C, H, W), the network's input.
         corrupted: (C, h, w) float32 in [0, 1], the corrupted image of the task.
-        task: the task.
-        mask: (1, H, W) of 0 and 1, for inpainting.
+        task: how outputs are compared with the corrupted image.
+        mask: (1, H, W) float32 of 0 and 1, for inpainting.
         parts: intermediate results, shared by the candidates with one network and input.
     """
 
@@ -98,16 +96,16 @@ class Candidate:
     @property
     def jacobian(self) -> Jacobian:
         """Products with the Jacobian of the network at z, all from one forward pass."""
-        from .jacobian import Jacobian
+        from .passes import Jacobian
 
-        return self.parts.get("jacobian", lambda: Jacobian(self.network, self.z))
+        return self.parts.get("jacobian", Jacobian, self.network, self.z)
 
     @property
     def convolutions(self) -> Convolutions:
         """The convolutions of the network at z, with the graph of one forward pass."""
-        from .convolutions import Convolutions
+        from .passes import Convolutions
 
-        return self.parts.get("convolutions", lambda: Convolutions(self.network, self.z))
+        return self.parts.get("convolutions", Convolutions, self.network, self.z)
 
     @property
     def loss_gradient(self) -> LossGradient:
@@ -116,8 +114,7 @@ class Candidate:
         Raises:
             ConfigError: inpainting without a mask.
         """
-        jacobian = self.jacobian
-        return self.parts.get((self, "loss gradient"), lambda: self._gradient(jacobian))
+        return self.parts.get((self, "loss gradient"), self._gradient, self.jacobian)
 
     def loss(self, output: Tensor) -> Tensor:
         """The loss that a fit minimises, of the network's output, as a scalar.

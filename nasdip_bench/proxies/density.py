@@ -6,7 +6,8 @@ not import scipy.
 Source: Arican, Kara, Bredell, Konukoglu, "ISNAS-DIP: Image-Specific Neural Architecture Search for
 Deep Image Prior", CVPR 2022, and its released code. Deviations: decibels use the decimal logarithm
 (the released code uses the natural one, so its mean squared differences are ours times (ln 10)²),
-and zeros are floored before the logarithm (in the released code they become infinite).
+and zeros are floored before the logarithm (in the released code they become infinite). Spectra
+without energy or spread have defined values; the released code gives NaN or fails.
 """
 
 from __future__ import annotations
@@ -80,46 +81,22 @@ def relative_radius(height: int, width: int) -> FloatArray:
     return radius
 
 
-def disc_mask(height: int, width: int, diameter: float) -> NDArray[np.bool_]:
-    """Frequencies whose `relative_radius` lies strictly below half the diameter; (H, W) bool."""
-    mask: NDArray[np.bool_] = relative_radius(height, width) < diameter / 2
-    return mask
-
-
 def strip_mask(height: int, width: int) -> NDArray[np.bool_]:
-    """The frequencies of the strip: inside its larger disc, outside its smaller one.
+    """The frequencies of the strip: strictly inside its larger disc, outside its smaller one.
 
     Returns:
         (H, W) bool; its area is close to pi / 4 · (0.2² - 0.1²) = 2.36 % of all frequencies.
     """
     inner, outer = STRIP_DIAMETERS
-    return disc_mask(height, width, outer) & ~disc_mask(height, width, inner)
-
-
-def disc_diameters() -> FloatArray:
-    """Diameters sqrt(2)·i / 99 of the discs, for i from 0 (nothing) to 99 (to the corners)."""
-    diameters: FloatArray = np.sqrt(2) * (np.arange(DISCS + 1) / DISCS)
-    return diameters
-
-
-def disc_energy(psd: FloatArray) -> FloatArray:
-    """Energy within each of the discs of `disc_diameters`.
-
-    Args:
-        psd: (H, W) float64, frequency zero at the centre.
-
-    Returns:
-        (101,) float64, ascending: the energy within disc i for i from 0 to 99, then the energy of
-        the whole spectrum, which adds the one frequency at the very corner.
-    """
-    index = _disc_index(*psd.shape)
-    rings = np.bincount(index, weights=psd.ravel(), minlength=DISCS + 2)
-    energy: FloatArray = np.cumsum(rings)
-    return energy
+    radius = relative_radius(height, width)
+    mask: NDArray[np.bool_] = (inner / 2 <= radius) & (radius < outer / 2)
+    return mask
 
 
 def energy_bandwidth(psd: FloatArray, share: float = 0.99) -> float:
     """Size of the smallest centred disc with a share of the energy, interpolated linearly.
+
+    The discs i from 0 (nothing) to 99 (to the corners) have the diameters sqrt(2)·i / 99.
 
     Args:
         psd: (H, W) float64, frequency zero at the centre.
@@ -130,7 +107,8 @@ def energy_bandwidth(psd: FloatArray, share: float = 0.99) -> float:
         image has share / 99, since all its energy is in the first disc. An image without energy has
         0. If even the largest disc, which excludes the corner, holds less than the share, it is 1.
     """
-    energy = disc_energy(psd)
+    rings = np.bincount(_disc_index(*psd.shape), weights=psd.ravel(), minlength=DISCS + 2)
+    energy = np.cumsum(rings)  # within each disc, then of the whole spectrum
     target = share * energy[-1]
     if target == 0:
         return 0.0
@@ -152,13 +130,13 @@ def histogram_heights(values: FloatArray) -> FloatArray:
         values: float64, at least 0, any shape.
 
     Returns:
-        (100,) float64: count / (total count · bin width), in 1 / (unit of the values).
+        (100,) float64, ascending: count / (total count · bin width), in 1 / (unit of the values).
     """
     floored = np.maximum(values, PSD_FLOOR).ravel()
     smallest, largest = floored.min(), floored.max()
     if largest - smallest <= max(PSD_FLOOR, 1e-12 * largest):
         floored = np.full_like(floored, largest)
-    heights: FloatArray = np.histogram(floored, RELEASED_BINS, density=True)[0]
+    heights: FloatArray = np.sort(np.histogram(floored, RELEASED_BINS, density=True)[0])
     return heights
 
 
@@ -176,8 +154,9 @@ def cumulative_shares(strip_psd: FloatArray) -> FloatArray:
 def _disc_index(height: int, width: int) -> NDArray[np.intp]:
     """(H·W,) int: the smallest disc that holds each frequency; 100 if none does."""
     radius = relative_radius(height, width).ravel()
+    diameters = np.sqrt(2) * (np.arange(DISCS + 1) / DISCS)
     # side="right" counts the bounds at or below the radius, since a disc excludes its edge.
-    index = np.searchsorted(disc_diameters() / 2, radius, side="right")
+    index = np.searchsorted(diameters / 2, radius, side="right")
     index.setflags(write=False)
     return index
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from nasdip_bench.errors import ConfigError, unknown_name
 
@@ -20,7 +20,7 @@ CORRUPTED, GROUND_TRUTH = REFERENCE_NAMES = ("corrupted", "ground_truth")
 
 Kind = Literal["image", "network"]
 Dependence = Literal["structure", "initialisation", "image"]
-DEPENDENCES: tuple[Dependence, ...] = ("structure", "initialisation", "image")
+DEPENDENCES: tuple[Dependence, ...] = get_args(Dependence)
 
 
 @dataclass(frozen=True, kw_only=True)

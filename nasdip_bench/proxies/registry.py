@@ -23,19 +23,12 @@ if TYPE_CHECKING:
 
     from nasdip_bench.tasks import Task
 
-_Image = TypeVar("_Image", bound=Callable[[Any, Any], float])
-_Network = TypeVar("_Network", bound=Callable[..., float])
+_Function = TypeVar("_Function", bound=Callable[..., float])
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """A registered score.
-
-    Attributes:
-        info: its description.
-        evaluate: computes an image score from (output, reference), each a `Spectrum`; a network
-            score from a `Candidate`.
-    """
+    """A score; ``evaluate`` takes (output, reference), each a `Spectrum`, or a `Candidate`."""
 
     info: ScoreInfo
     evaluate: Callable[..., float]
@@ -124,15 +117,12 @@ def score_network(
     *,
     mask: NDArray[np.float32] | None = None,
 ) -> float:
-    """Compute a network score.
+    """Compute a network score; the network's parameters and buffers do not change.
 
     Args:
         name: one of `network_scores`.
-        network: untrained; its parameters and buffers do not change.
-        z: (1, C, H, W), the network's input.
-        corrupted: (C, h, w) float32 in [0, 1], the corrupted image of the task.
-        task: the task; it defines how outputs are compared with the corrupted image.
-        mask: (1, H, W) float32 of 0 and 1, for inpainting; scores on the loss need it.
+        network, z, corrupted, task, mask: see `Candidate`; scores on the inpainting loss need the
+            mask.
 
     Raises:
         UnknownNameError: no such network score.
@@ -171,7 +161,7 @@ _ARTICLE = {"image": "an image", "network": "a network"}
 # The registries
 
 
-def image_score(*, spectral: bool = False, **fields: Any) -> Callable[[_Image], _Image]:
+def image_score(*, spectral: bool = False, **fields: Any) -> Callable[[_Function], _Function]:
     """Decorator that adds an image score.
 
     The function is called with (output, reference), both read-only (C, H, W) float64; the reference
@@ -187,7 +177,7 @@ def image_score(*, spectral: bool = False, **fields: Any) -> Callable[[_Image], 
     """
     described = ScoreInfo(kind="image", **fields)
 
-    def register(function: _Image) -> _Image:
+    def register(function: _Function) -> _Function:
         def on_arrays(output: Spectrum, reference: Spectrum | None) -> float:
             return function(output.image, None if reference is None else reference.image)
 
@@ -197,7 +187,7 @@ def image_score(*, spectral: bool = False, **fields: Any) -> Callable[[_Image], 
     return register
 
 
-def network_score(*, of_candidate: bool = False, **fields: Any) -> Callable[[_Network], _Network]:
+def network_score(*, of_candidate: bool = False, **fields: Any) -> Callable[[_Function], _Function]:
     """Decorator that adds a network score; replacing works as in `image_score`.
 
     The function is called with (network, z, corrupted, task); see `score_network`.
@@ -212,7 +202,7 @@ def network_score(*, of_candidate: bool = False, **fields: Any) -> Callable[[_Ne
     """
     described = ScoreInfo(kind="network", **fields)
 
-    def register(function: _Network) -> _Network:
+    def register(function: _Function) -> _Function:
         def on_parts(candidate: Candidate) -> float:
             return function(candidate.network, candidate.z, candidate.corrupted, candidate.task)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -200,13 +201,9 @@ def _evaluations(
     for proxy in image_scores():
         if info(proxy).needs_reference:
             for name, reference in problem.references.items():
-                yield ScoreName(proxy, name), _call(score, proxy, output, reference)
+                yield ScoreName(proxy, name), partial(score, proxy, output, reference)
         else:
-            yield ScoreName(proxy, NO_REFERENCE), _call(score, proxy, output)
+            yield ScoreName(proxy, NO_REFERENCE), partial(score, proxy, output)
     candidate = Candidate(network, z, problem.corrupted, problem.task, problem.mask, parts)
     for proxy in network_scores():
-        yield ScoreName(proxy, NO_REFERENCE), _call(score_candidate, proxy, candidate)
-
-
-def _call(function: Callable[..., float], *arguments: Any) -> Callable[[], float]:
-    return lambda: function(*arguments)
+        yield ScoreName(proxy, NO_REFERENCE), partial(score_candidate, proxy, candidate)

@@ -6,7 +6,6 @@ Must not import scipy.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,8 +22,6 @@ from .density import (
     power_spectral_density,
     strip_index,
 )
-
-_Value = TypeVar("_Value")
 
 _LARGEST = 16.0
 """Magnitude that no image in [0, 1] reaches, however much resampling overshoots."""
@@ -57,52 +54,51 @@ class Spectrum:
     @property
     def psd(self) -> FloatArray:
         """(C, H, W) float64: see `power_spectral_density`."""
-        return self._part("psd", lambda: _frozen(power_spectral_density(self.image)))
+        return self._part("psd", power_spectral_density, self.image)
 
     @property
     def psd_db(self) -> FloatArray:
         """(C, H, W) float64: `psd` in dB, see `decibel`."""
-        psd = self.psd
-        return self._part("psd_db", lambda: _frozen(decibel(psd)))
+        return self._part("psd_db", decibel, self.psd)
 
     @property
     def strip_psd(self) -> FloatArray:
         """(C, n) float64: `psd` at the n frequencies of `strip_mask`, row by row."""
-        psd = self.psd
-        return self._part("strip_psd", lambda: _frozen(self._strip(psd)))
+        return self._part("strip_psd", self._strip, self.psd)
 
     @property
     def strip_psd_db(self) -> FloatArray:
         """(C, n) float64: `psd_db` at the n frequencies of `strip_mask`, row by row."""
-        strip_psd = self.strip_psd
-        return self._part("strip_psd_db", lambda: _frozen(decibel(strip_psd)))
+        return self._part("strip_psd_db", decibel, self.strip_psd)
 
     @property
     def bandwidth(self) -> float:
         """`energy_bandwidth` of the mean of `psd` over the channels."""
-        psd = self.psd
-        return self._part("bandwidth", lambda: energy_bandwidth(psd.mean(axis=0)))
+        return self._parts.get((self, "bandwidth"), _bandwidth, self.psd)
 
     @property
     def strip_heights(self) -> FloatArray:
-        """(100,) float64, ascending: `histogram_heights` of `strip_psd`, its channels pooled."""
-        strip_psd = self.strip_psd
-        return self._part("heights", lambda: _frozen(np.sort(histogram_heights(strip_psd))))
+        """(100,) float64: `histogram_heights` of `strip_psd`, its channels pooled."""
+        return self._part("heights", histogram_heights, self.strip_psd)
 
     @property
     def strip_cumulative(self) -> FloatArray:
         """(75,) float64 in [0, 1]: `cumulative_shares` of `strip_psd`."""
-        strip_psd = self.strip_psd
-        return self._part("cumulative", lambda: _frozen(cumulative_shares(strip_psd)))
+        return self._part("cumulative", cumulative_shares, self.strip_psd)
 
-    def _part(self, name: str, compute: Callable[[], _Value]) -> _Value:
-        # Callers get the inputs of a part outside `compute`, as `Parts` needs it.
-        return self._parts.get((self, name), compute)
+    def _part(
+        self, name: str, compute: Callable[[FloatArray], FloatArray], of: FloatArray
+    ) -> FloatArray:
+        return self._parts.get((self, name), lambda: _frozen(compute(of)))
 
     def _strip(self, spectrum: FloatArray) -> FloatArray:
         channels, height, width = self.shape
         flat: FloatArray = spectrum.reshape(channels, -1)[:, strip_index(height, width)]
         return flat
+
+
+def _bandwidth(psd: FloatArray) -> float:
+    return energy_bandwidth(psd.mean(axis=0))
 
 
 def prepare(

@@ -69,7 +69,7 @@ def _synflow(candidate: Candidate) -> float:
     """
     import torch
 
-    from .convolutions import convolutions_of, watched
+    from .passes import convolutions_of, watched
 
     ones = torch.ones_like(candidate.z, dtype=torch.float64)
     linear = _linear(candidate.network)
@@ -118,7 +118,7 @@ def _plain(candidate: Candidate) -> float:
     depends_on="initialisation",
 )
 def _l2_norm(candidate: Candidate) -> float:
-    from .convolutions import convolutions_of
+    from .passes import convolutions_of
 
     layers = convolutions_of(candidate.network)
     return float(sum(float(layer.weight.detach().norm()) for layer in layers))
@@ -164,7 +164,7 @@ def _zen(candidate: Candidate) -> float:
 
     from nasdip_bench.fit.precision import numerics
 
-    from .convolutions import convolutions_of, watched
+    from .passes import convolutions_of, watched
 
     network, z = copy.deepcopy(candidate.network), candidate.z
     layers = convolutions_of(network)

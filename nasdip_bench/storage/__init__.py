@@ -1,1 +1,1 @@
-"""Files on disk: atomic writes, locks, JSON that carries its own hash, plain HDF5 arrays."""
+"""Files on disk: atomic writes, locks, JSON that carries its own hash, arrays."""

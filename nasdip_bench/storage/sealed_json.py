@@ -12,11 +12,11 @@ _SEAL = "sha256"
 
 def sealed_text(content: dict[str, Any]) -> str:
     """The text of a file that holds the fields and their hash."""
-    return json.dumps(sealed(content), indent=1) + "\n"
+    return json.dumps(content | {_SEAL: _hash(content)}, indent=1) + "\n"
 
 
 def read_sealed(text: str) -> dict[str, Any]:
-    """The fields in the text of a file, without their hash.
+    """The fields in the text of a file, without their hash; files of earlier versions have none.
 
     Raises:
         ValueError: it is not a JSON object, or not the one that was sealed.
@@ -24,24 +24,9 @@ def read_sealed(text: str) -> dict[str, Any]:
     data = json.loads(text)
     if not isinstance(data, dict):
         raise ValueError("it is no JSON object")
-    return unsealed(data)
-
-
-def sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """The fields, followed by their hash."""
-    return content | {_SEAL: _hash(content)}
-
-
-def unsealed(data: dict[str, Any]) -> dict[str, Any]:
-    """The fields without the hash, which is checked; files of earlier versions have none.
-
-    Raises:
-        ValueError: the fields are not those that were sealed.
-    """
-    content = {name: value for name, value in data.items() if name != _SEAL}
-    if _SEAL in data and data[_SEAL] != _hash(content):
+    if _SEAL in data and data.pop(_SEAL) != _hash(data):
         raise ValueError(f"it is damaged: its content is not what its {_SEAL} says")
-    return content
+    return data
 
 
 def _hash(content: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,7 +21,7 @@ from nasdip_bench.observables import SSIM
 from nasdip_bench.stopping import target_rule
 from nasdip_bench.tasks import get_task
 
-from .relations import Problems, bad_rows, rows_of
+from .relations import bad_rows, rows_of
 
 _ROUNDED_DB = 0.0012
 """How far a value of ``stops/``, rounded to a thousandth, may be from a coded one."""
@@ -34,48 +33,40 @@ _COLUMNS = {"psnr": "psnr_db", "psnr_smooth": "psnr_smooth_db", SSIM: SSIM}
 """By curve, the ending of the columns of runs.parquet that are read off it."""
 
 
-def curve_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Problems:
-    """Files that do not follow the schema, and curves that contradict the table."""
-    whole = folder.manifest.protocol_version != FOREIGN_PROTOCOL
+def part_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Iterator[str]:
+    """Curves, observables and stops that do not follow the schema, or contradict the table."""
+    listed = folder.manifest.files
+    own = folder.manifest.protocol_version != FOREIGN_PROTOCOL
     for fidelity, task, record in folder.manifest.task_records():
-        for kind, (seed, part, rows) in itertools.product(KINDS, _files(runs, fidelity, task)):
-            path = part_path(kind, fidelity, task, seed, part)
-            if path not in folder.manifest.files:
-                if whole or kind == "curves":
-                    yield f"{path} is not listed in manifest.json, which has runs of it"
-                continue
-            try:
-                found = folder.part(kind, fidelity, task, seed, part)
-            except NasdipError as error:
-                yield str(error)
-                continue
-            yield from _part_problems(path, kind, found, record, rows, whole)
-
-
-def _files(runs: pd.DataFrame, fidelity: str, task: str) -> Iterator[tuple[int, int, pd.DataFrame]]:
-    """(seed, part, rows) of the files that have the curves of runs of a fidelity and task."""
-    mine = rows_of(runs, fidelity, task)
-    for (seed, part), rows in mine.groupby(["seed", part_of(mine["arch_id"].to_numpy())]):
-        yield seed, part, rows
-
-
-def _part_problems(
-    path: str, kind: str, part: CurvePart, record: TaskRecord, rows: pd.DataFrame, whole: bool
-) -> Problems:
-    problems = [*_misfits(path, kind, part, record, rows, whole)]
-    yield from problems
-    if problems:
-        return
-    ok = rows[rows["status"] == "ok"]
-    for name, codes in part.codes.items():
-        if name in _COLUMNS:
-            values = decode(codes[ok["curve_row"]], CODES[name])
-            yield from _compare(path, name, values, part.iterations, ok, record, whole)
+        mine = rows_of(runs, fidelity, task)
+        for (seed, part), rows in mine.groupby(["seed", part_of(mine["arch_id"].to_numpy())]):
+            key = (fidelity, task, seed, part)
+            fitting: dict[str, CurvePart] = {}
+            for kind in KINDS:
+                path = part_path(kind, *key)
+                if path not in listed:
+                    if own or kind == "curves":
+                        yield f"{path} is not listed in manifest.json, which has runs of it"
+                    continue
+                try:
+                    found = folder.part(kind, *key)
+                except NasdipError as error:
+                    yield str(error)
+                    continue
+                misfits = [*_misfits(path, kind, found, record, rows, own)]
+                yield from misfits or _contradictions(path, found, record, rows, own)
+                if not misfits:
+                    fitting[kind] = found
+            path = part_path("stops", *key)
+            if path in listed:
+                yield from _stop_problems(folder, key, fitting.get("curves"), record, rows)
+            elif own and (rows["status"] == "ok").any():
+                yield f"{path} is not listed in manifest.json, which has runs of it"
 
 
 def _misfits(
     path: str, kind: str, part: CurvePart, record: TaskRecord, rows: pd.DataFrame, whole: bool
-) -> Problems:
+) -> Iterator[str]:
     """Why the arrays of a file cannot be compared with the table."""
     expected = kept_points(record.iterations, record.stop) + 1
     if not np.array_equal(part.iterations, expected):
@@ -94,71 +85,67 @@ def _misfits(
         yield f"runs: curve_row does not number the rows of {path}"
 
 
-def _compare(
-    path: str,
-    name: str,
-    curves: NDArray[np.float64],
-    iterations: NDArray[np.int32],
-    rows: pd.DataFrame,
-    record: TaskRecord,
-    whole: bool,
-) -> Problems:
-    """Compare curves (run, point) of one kind with the table's rows of these runs.
+def _contradictions(
+    path: str, part: CurvePart, record: TaskRecord, rows: pd.DataFrame, whole: bool
+) -> Iterator[str]:
+    """Compare the curves (run, point) of a file with the table's rows of these runs.
 
     Curves that need not be ``whole`` may end early, or have no point at all.
     """
-    column, code = _COLUMNS[name], CODES[name]
-    tolerance = _STEPS / code.steps
-    absent = np.isnan(curves)
-    # No point may follow the first missing one.
-    gaps = absent if whole else absent[:, :-1] & ~absent[:, 1:]
-    what = f"are ok with missing points in {path} ({name})"
-    yield from bad_rows("runs", rows, gaps.any(axis=1), what)
-    for end, iteration in (("final", record.stop), ("last", record.iterations)):
-        value = rows[f"{end}_{column}"].to_numpy()
-        stated = np.clip(value, code.lowest, code.highest)
-        at = curves[:, np.searchsorted(iterations, iteration)]
-        bad = np.abs(at - stated) > tolerance
-        if end == "final":
-            bad |= np.isnan(at) != np.isnan(value)
-        yield from bad_rows("runs", rows, bad, f"have a {end}_{column} that is not in {path}")
-    best = np.clip(rows[f"best_{column}"].to_numpy(), code.lowest, code.highest)
-    below = (curves > best[:, None] + tolerance).any(axis=1)
-    yield from bad_rows("runs", rows, below, f"have a best_{column} below a point of {path}")
+    rows = rows[rows["status"] == "ok"]
+    for name, column in _COLUMNS.items():
+        if name not in part.codes:
+            continue
+        code = CODES[name]
+        curves = decode(part.codes[name][rows["curve_row"]], code)
+        tolerance = _STEPS / code.steps
+        absent = np.isnan(curves)
+        # No point may follow the first missing one.
+        gaps = absent if whole else absent[:, :-1] & ~absent[:, 1:]
+        what = f"are ok with missing points in {path} ({name})"
+        yield from bad_rows("runs", rows, gaps.any(axis=1), what)
+        for end, iteration in (("final", record.stop), ("last", record.iterations)):
+            value = rows[f"{end}_{column}"].to_numpy()
+            stated = np.clip(value, code.lowest, code.highest)
+            at = curves[:, np.searchsorted(part.iterations, iteration)]
+            bad = np.abs(at - stated) > tolerance
+            if end == "final":
+                bad |= np.isnan(at) != np.isnan(value)
+            yield from bad_rows("runs", rows, bad, f"have a {end}_{column} that is not in {path}")
+        best = np.clip(rows[f"best_{column}"].to_numpy(), code.lowest, code.highest)
+        below = (curves > best[:, None] + tolerance).any(axis=1)
+        yield from bad_rows("runs", rows, below, f"have a best_{column} below a point of {path}")
 
 
-def stop_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Problems:
-    """Stops that do not follow the schema, or contradict runs and curves."""
-    own = folder.manifest.protocol_version != FOREIGN_PROTOCOL
-    for fidelity, task, record in folder.manifest.task_records():
-        for seed, part, rows in _files(runs, fidelity, task):
-            path = part_path("stops", fidelity, task, seed, part)
-            if path not in folder.manifest.files:
-                if own and (rows["status"] == "ok").any():
-                    yield f"{path} is not listed in manifest.json, which has runs of it"
-                continue
-            try:
-                table, stops = folder.stops(fidelity, task, seed, part, len(rows))
-                curve = folder.part("curves", fidelity, task, seed, part)
-            except NasdipError as error:
-                yield str(error)
-                continue
-            if any(_misfits(path, "curves", curve, record, rows, own)):
-                continue  # reported for the curves
-            places = rows["curve_row"].to_numpy()
-            run_of = rows.iloc[np.argsort(places)[table["curve_row"].to_numpy()]]
-            keys = [*KEYS["runs"]]
-            unlike = run_of[keys].to_numpy() != table.select(keys).to_pandas().to_numpy()
-            if unlike.any():
-                count = np.count_nonzero(unlike.any(axis=1))
-                yield f"{path} has {count} rows of other runs than it says"
-                continue
-            yield from _stop_values(path, stops.take(places), curve, record, rows)
+def _stop_problems(
+    folder: DatasetFolder,
+    key: tuple[str, str, int, int],
+    curve: CurvePart | None,
+    record: TaskRecord,
+    rows: pd.DataFrame,
+) -> Iterator[str]:
+    path = part_path("stops", *key)
+    try:
+        table, stops = folder.stops(*key, len(rows))
+    except NasdipError as error:
+        yield str(error)
+        return
+    if curve is None:
+        return  # reported for the curves
+    places = rows["curve_row"].to_numpy()
+    run_of = rows.iloc[np.argsort(places)[table["curve_row"].to_numpy()]]
+    keys = [*KEYS["runs"]]
+    unlike = run_of[keys].to_numpy() != table.select(keys).to_pandas().to_numpy()
+    if unlike.any():
+        count = np.count_nonzero(unlike.any(axis=1))
+        yield f"{path} has {count} rows of other runs than it says"
+    else:
+        yield from _stop_values(path, stops.take(places), curve, record, rows)
 
 
 def _stop_values(
     path: str, stops: StopPart, curve: CurvePart, record: TaskRecord, rows: pd.DataFrame
-) -> Problems:
+) -> Iterator[str]:
     """Check the stops of some rows of runs.parquet, in their order."""
     ok = (rows["status"] == "ok").to_numpy()
     delivered, paid = stops.values["iteration"], stops.values["paid"]
@@ -189,7 +176,7 @@ def _stop_values(
         yield from bad_rows("runs", rows, bad, f"have a {name} that is not where {rule} stops")
 
 
-def distance_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Problems:
+def distance_problems(folder: DatasetFolder, runs: pd.DataFrame) -> Iterator[str]:
     """Distances that do not follow the schema, or do not belong to the runs."""
     for fidelity, task, _ in folder.manifest.task_records():
         if not folder.has_distances(fidelity, task):

@@ -17,13 +17,13 @@ from nasdip_bench.dataset.schema import CORRUPTION_ROUNDING, KEYS
 from nasdip_bench.errors import NasdipError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 
-Problems = Iterator[str]
-"""One sentence per problem."""
+Problems = Iterator[str | tuple[Any, str]]
+"""Sentences; or whether each row of a table has a problem, and the problem."""
 
 _SHOWN = 3
 
 
-def bad_rows(table: str, rows: pd.DataFrame, bad: Any, what: str) -> Problems:
+def bad_rows(table: str, rows: pd.DataFrame, bad: Any, what: str) -> Iterator[str]:
     """One sentence for all rows of a table that share one problem.
 
     Args:
@@ -51,17 +51,15 @@ def _joined(
     return table.merge(by_key, how="left", on=[*keys])
 
 
-def rerun_problems(manifest: Manifest, table: pd.DataFrame, runs: pd.DataFrame) -> Problems:
+def rerun_problems(_: Manifest, reruns: pd.DataFrame, runs: pd.DataFrame) -> Problems:
     """Reruns belong to existing runs, and are no longer than those."""
-    del manifest
-    length = _joined(table, runs, KEYS["runs"], "iterations")["of_other"]
-    yield from bad_rows("reruns", table, length.isna(), "belong to a run that does not exist")
-    trained = table["iterations"]
-    outside = (trained < 1) | (trained > length) | (table["whole"] != (trained == length))
-    what = "have iterations that do not fit their run"
-    yield from bad_rows("reruns", table, length.notna() & outside, what)
-    bad = (table["differing"] < 0) | (table["differing"] > table["points"])
-    yield from bad_rows("reruns", table, bad, "have more differing points than points")
+    length = _joined(reruns, runs, KEYS["runs"], "iterations")["of_other"]
+    yield length.isna(), "belong to a run that does not exist"
+    trained = reruns["iterations"]
+    outside = (trained < 1) | (trained > length) | (reruns["whole"] != (trained == length))
+    yield length.notna() & outside, "have iterations that do not fit their run"
+    bad = (reruns["differing"] < 0) | (reruns["differing"] > reruns["points"])
+    yield bad, "have more differing points than points"
 
 
 def corruption_problems(
@@ -70,10 +68,9 @@ def corruption_problems(
     """Runs and the table of corruptions agree about the corrupted images."""
     stated = _joined(runs, corruptions, KEYS["corruptions"], "psnr_db")["of_other"]
     if manifest.protocol_version != FOREIGN_PROTOCOL:
-        yield from bad_rows("runs", runs, stated.isna(), "have no row in corruptions.parquet")
+        yield stated.isna(), "have no row in corruptions.parquet"
     apart = (stated - runs["psnr_corrupted_db"]).abs() > CORRUPTION_ROUNDING
-    what = "have another psnr_corrupted_db than corruptions.parquet"
-    yield from bad_rows("runs", runs, apart, what)
+    yield apart, "have another psnr_corrupted_db than corruptions.parquet"
 
 
 def count_problems(manifest: Manifest, runs: pd.DataFrame, scores: pd.DataFrame) -> Problems:
@@ -110,7 +107,7 @@ def count_problems(manifest: Manifest, runs: pd.DataFrame, scores: pd.DataFrame)
             yield f"{MANIFEST} names {fidelity} as the default of {task}, which has no runs"
 
 
-def score_value_problems(folder: DatasetFolder, table: pd.DataFrame) -> Problems:
+def score_value_problems(folder: DatasetFolder, table: pd.DataFrame) -> Iterator[str]:
     """The mean of a score is that of its single values."""
     try:
         values = folder.score_values()

@@ -6,7 +6,7 @@ It reads everything, so it takes seconds, while opening a dataset takes millisec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from nasdip_bench.proxies.info import REFERENCE_NAMES
 from nasdip_bench.space import Architecture
 from nasdip_bench.space.cost import architecture_facts
 
-from .arrays import curve_problems, distance_problems, stop_problems
+from .arrays import distance_problems, part_problems
 from .relations import (
     Problems,
     bad_rows,
@@ -69,20 +69,20 @@ def find_problems(path: Path | str) -> list[str]:
     ]
     for needed, check in checks:
         if all(name in tables for name in needed):
-            problems += check(folder.manifest, *(tables[name] for name in needed))
+            for problem in check(folder.manifest, *(tables[name] for name in needed)):
+                if isinstance(problem, str):
+                    problems.append(problem)
+                else:
+                    problems += bad_rows(needed[0], tables[needed[0]], *problem)
     if "runs" in tables:
-        problems += curve_problems(folder, tables["runs"])
-        problems += stop_problems(folder, tables["runs"])
+        problems += part_problems(folder, tables["runs"])
         problems += distance_problems(folder, tables["runs"])
     if "scores" in tables:
         problems += score_value_problems(folder, tables["scores"])
     return list(dict.fromkeys(problems))  # a damaged file is met twice
 
 
-# Files
-
-
-def _files(folder: DatasetFolder) -> Problems:
+def _files(folder: DatasetFolder) -> Iterator[str]:
     listed = folder.manifest.files
     for path in listed:
         try:
@@ -99,24 +99,19 @@ def _files(folder: DatasetFolder) -> Problems:
             yield f"{name} is not listed in {MANIFEST}: it is not part of the dataset; move it away"
 
 
-# Tables
-
-
 def _absent_numbers(name: str, table: pd.DataFrame) -> Problems:
     """NaN where the schema has no missing values; Parquet itself excludes nulls there."""
     for column in RELEASE_TABLES[name]:
         if column.type == "float64" and not column.nullable:
-            yield from bad_rows(name, table, table[column.name].isna(), f"have no {column.name}")
+            yield table[column.name].isna(), f"have no {column.name}"
 
 
 def _architectures(manifest: Manifest, table: pd.DataFrame) -> Problems:
     yield from _absent_numbers("architectures", table)
     if len(table) != manifest.architectures:
         yield f"{MANIFEST} says {manifest.architectures} architectures, the table has {len(table)}"
-    other = table["arch_id"] != table.index
-    yield from bad_rows("architectures", table, other, "have an arch_id that is not the row")
-    twice = table.duplicated("architecture", keep=False)
-    yield from bad_rows("architectures", table, twice, "are not unique")
+    yield table["arch_id"] != table.index, "have an arch_id that is not the row"
+    yield table.duplicated("architecture", keep=False), "are not unique"
     facts = {}
     for row, text in table["architecture"].items():
         try:
@@ -124,11 +119,10 @@ def _architectures(manifest: Manifest, table: pd.DataFrame) -> Problems:
         except NasdipError as error:
             yield f"architectures: row {row}: {error}"
     wanted = pd.DataFrame.from_dict(facts, orient="index")
-    known = table.loc[wanted.index]
-    for column, values in wanted.items():
-        unlike = (known[column] != values) & ~(known[column].isna() & values.isna())
-        what = f"have a {column} that contradicts the architecture"
-        yield from bad_rows("architectures", known, unlike, what)
+    known = table.index.isin(wanted.index)
+    for column, values in wanted.reindex(table.index).items():
+        same = (table[column] == values) | (table[column].isna() & values.isna())
+        yield known & ~same, f"have a {column} that contradicts the architecture"
 
 
 def _images(manifest: Manifest, table: pd.DataFrame) -> Problems:
@@ -136,59 +130,55 @@ def _images(manifest: Manifest, table: pd.DataFrame) -> Problems:
     if table["name"].tolist() != manifest.images:
         yield f"{MANIFEST} says images {', '.join(manifest.images)}, the table has others"
     if manifest.protocol_version != FOREIGN_PROTOCOL:
-        yield from bad_rows("images", table, table["sha256"].isna(), "have no sha256")
+        yield table["sha256"].isna(), "have no sha256"
     sets = sorted({*table["image_set"]} - {manifest.image_set})
     if sets:
         yield f"images: image_set {', '.join(sets)}, but {manifest.image_set} in {MANIFEST}"
-    odd = ~table["channels"].isin(_IMAGE_CHANNELS)
-    yield from bad_rows("images", table, odd, "are not gray or RGB")
+    yield ~table["channels"].isin(_IMAGE_CHANNELS), "are not gray or RGB"
 
 
 def _places(name: str, manifest: Manifest, table: pd.DataFrame) -> Problems:
     """The checks that runs, scores, corruptions and reruns share."""
     yield from _absent_numbers(name, table)
-    twice = table.duplicated([*KEYS[name]], keep=False)
-    yield from bad_rows(name, table, twice, "have the same key as another")
-    yield from bad_rows(name, table, table["seed"] < 0, "have a negative seed")
-    unknown = ~table["image"].isin(manifest.images)
-    yield from bad_rows(name, table, unknown, "have an image that is not in the dataset")
+    yield table.duplicated([*KEYS[name]], keep=False), "have the same key as another"
+    yield table["seed"] < 0, "have a negative seed"
+    yield ~table["image"].isin(manifest.images), "have an image that is not in the dataset"
     pairs = [(fidelity, task) for fidelity, task, _ in manifest.task_records()]
     known = pd.MultiIndex.from_frame(table[["fidelity", "task"]]).isin(pairs)
-    what = f"have a fidelity and task that {MANIFEST} does not have"
-    yield from bad_rows(name, table, ~known, what)
+    yield ~known, f"have a fidelity and task that {MANIFEST} does not have"
 
 
 def _keys(name: str, manifest: Manifest, table: pd.DataFrame) -> Problems:
     """The checks that runs and scores share."""
     yield from _places(name, manifest, table)
-    outside = ~table["arch_id"].between(0, manifest.architectures - 1)
-    yield from bad_rows(name, table, outside, "have an arch_id of no architecture")
-    other = table["protocol_version"] != manifest.protocol_version
-    what = f"have a protocol_version other than {manifest.protocol_version} of {MANIFEST}"
-    yield from bad_rows(name, table, other, what)
-    yield from bad_rows(name, table, table["seconds"] < 0, "have negative seconds")
+    known = table["arch_id"].between(0, manifest.architectures - 1)
+    yield ~known, "have an arch_id of no architecture"
+    version = manifest.protocol_version
+    what = f"have a protocol_version other than {version} of {MANIFEST}"
+    yield table["protocol_version"] != version, what
+    yield table["seconds"] < 0, "have negative seconds"
 
 
 def _runs(manifest: Manifest, table: pd.DataFrame) -> Problems:
     yield from _keys("runs", manifest, table)
     known = table["status"].isin(STATUSES)
-    yield from bad_rows("runs", table, ~known, f"have a status other than {', '.join(STATUSES)}")
+    yield ~known, f"have a status other than {', '.join(STATUSES)}"
     ok = table["status"] == "ok"
     iterations = table["iterations"]
     own = manifest.protocol_version != FOREIGN_PROTOCOL
     for name in (c.name for c in RELEASE_TABLES["runs"] if c.direction):
         finite = np.isfinite(table[name])
         if own or name.startswith("best_psnr"):  # what others' results always have
-            yield from bad_rows("runs", table, ok & ~finite, f"are ok without a finite {name}")
-        yield from bad_rows("runs", table, known & ~ok & finite, f"are not ok and have a {name}")
+            yield ok & ~finite, f"are ok without a finite {name}"
+        yield known & ~ok & finite, f"are not ok and have a {name}"
     if own:
         for name in ("seconds", "psnr_corrupted_db"):
-            yield from bad_rows("runs", table, table[name].isna(), f"have no {name}")
+            yield table[name].isna(), f"have no {name}"
     for kind in ("psnr_db", "psnr_smooth_db"):
         ends = ("final", "last", "stopped") if kind == "psnr_smooth_db" else ("final", "last")
         for end in ends:
-            below = ok & (table[f"best_{kind}"] < table[f"{end}_{kind}"] - 1e-9)
-            yield from bad_rows("runs", table, below, f"have a best_{kind} below {end}_{kind}")
+            below = table[f"best_{kind}"] < table[f"{end}_{kind}"] - 1e-9
+            yield ok & below, f"have a best_{kind} below {end}_{kind}"
     for name in ("stop", "best_iteration", "best_raw_iteration", "stopped_iteration"):
         inside = (table[name] >= 1) & (table[name] <= iterations)
         bad = ~inside if name == "stop" else ok & ~inside
@@ -196,18 +186,17 @@ def _runs(manifest: Manifest, table: pd.DataFrame) -> Problems:
             bad = table[name] < 1
         if name == "stopped_iteration" and not own:
             bad &= np.isfinite(table[name])
-        yield from bad_rows("runs", table, bad, f"have a {name} outside 1..iterations")
+        yield bad, f"have a {name} outside 1..iterations"
     inside = (table["diverged_at"] >= 0) & (table["diverged_at"] < iterations)
     bad = (table["status"] == "diverged") & ~inside
-    yield from bad_rows("runs", table, bad, "diverged without a diverged_at in the budget")
+    yield bad, "diverged without a diverged_at in the budget"
 
 
 def _scores(manifest: Manifest, table: pd.DataFrame) -> Problems:
     yield from _keys("scores", manifest, table)
     other = ~table["reference"].isin(_REFERENCES)
-    what = f"have a reference other than {', '.join(_REFERENCES)}"
-    yield from bad_rows("scores", table, other, what)
-    yield from bad_rows("scores", table, np.isinf(table["value"]), "have an infinite value")
+    yield other, f"have a reference other than {', '.join(_REFERENCES)}"
+    yield np.isinf(table["value"]), "have an infinite value"
     known = {*image_scores(), *network_scores()}
     named = table[["proxy", "reference"]].assign(has_seed=table["seed"].notna())
     unlike = [
@@ -215,15 +204,14 @@ def _scores(manifest: Manifest, table: pd.DataFrame) -> Problems:
         for name, of, has_seed in named.drop_duplicates().itertuples(index=False)
         if name in known and info(name).sees_corruption(of) != has_seed
     ]
-    what = "have a seed and see no corruption, or the reverse"
-    yield from bad_rows("scores", table, pd.MultiIndex.from_frame(named).isin(unlike), what)
-    yield from bad_rows("scores", table, table["inits"] < 1, "have no scoring initialisation")
+    bad = pd.MultiIndex.from_frame(named).isin(unlike)
+    yield bad, "have a seed and see no corruption, or the reverse"
+    yield table["inits"] < 1, "have no scoring initialisation"
     if manifest.protocol_version != FOREIGN_PROTOCOL:
-        yield from bad_rows("scores", table, table["seconds"].isna(), "have no seconds")
+        yield table["seconds"].isna(), "have no seconds"
 
 
 def _corruptions(manifest: Manifest, table: pd.DataFrame) -> Problems:
     yield from _places("corruptions", manifest, table)
     share = table["known_share"]
-    bad = ~((share > 0) & (share <= 1))
-    yield from bad_rows("corruptions", table, bad, "have a known_share outside 0..1")
+    yield ~((share > 0) & (share <= 1)), "have a known_share outside 0..1"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import time
@@ -22,7 +21,7 @@ from nasdip_bench.dataset.schema import arrow_schema
 from nasdip_bench.errors import BuildError
 from nasdip_bench.space import paper_architectures
 from nasdip_bench.storage.files import sha256_bytes
-from nasdip_bench.storage.sealed_json import sealed
+from nasdip_bench.storage.sealed_json import sealed_text
 from tests.builds import run_rows, score_rows, small_config
 
 
@@ -83,7 +82,7 @@ def test_settings_do_not_mix(folder: Path):
             with pytest.raises(BuildError, match=message):
                 preview(small_config(**changes), folder)
     settings = BuildFolder(folder).settings() | {"protocol_version": 0}
-    (folder / "build.json").write_text(json.dumps(sealed(settings)))
+    (folder / "build.json").write_text(sealed_text(settings))
     with pytest.raises(BuildError, match="built with protocol_version 0, now 2"):
         BuildFolder(folder).prepare(small_config())
 

@@ -379,10 +379,7 @@ def _first(values, code):
         (of_values("pairs", lambda v: _first(v, 1)), "distances of runs that have no restoration"),
         (of_values("pairs", lambda v: np.full_like(v, MISSING)), "lacks distances between restor"),
         (of_values("seed", lambda v: v[::-1]), r"has the seeds \[2, 0\], which "),
-        (
-            of_values("seed", lambda v: v + v.dtype.type(1)),
-            r"has the seeds \[1, 3\], which ",
-        ),
+        (of_values("seed", lambda v: v + np.int32(1)), r"has the seeds \[1, 3\], which "),
         (of_values("pairs", lambda v: v[..., :-1]), r"has the shapes pairs \(3, 2, 5\), for 4"),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from nasdip_bench.dataset import MANIFEST, DatasetFolder, Manifest
 from nasdip_bench.errors import DatasetError
-from nasdip_bench.storage.sealed_json import sealed, unsealed
+from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
 from tests import synthetic
 
 
@@ -21,7 +20,7 @@ def release(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def fields(release: Path) -> dict:
-    return unsealed(json.loads((release / MANIFEST).read_text()))
+    return read_sealed((release / MANIFEST).read_text())
 
 
 def listing(path: str):
@@ -46,14 +45,14 @@ def listing(path: str):
 def test_a_manifest_of_other_fields_or_paths_is_refused(fields, change, problem):
     change(fields)
     with pytest.raises(DatasetError, match=re.escape(problem)):
-        Manifest.from_json(json.dumps(sealed(fields)), "here")
+        Manifest.from_json(sealed_text(fields), "here")
 
 
 def test_a_file_of_another_size_than_the_manifest_says_is_refused(tmp_path):
     path = synthetic.small(tmp_path / "data", count=2)
-    fields = unsealed(json.loads((path / MANIFEST).read_text()))
+    fields = read_sealed((path / MANIFEST).read_text())
     fields["files"]["images.parquet"]["size"] += 1
     size = fields["files"]["images.parquet"]["size"]
-    (path / MANIFEST).write_text(json.dumps(sealed(fields)))
+    (path / MANIFEST).write_text(sealed_text(fields))
     with pytest.raises(DatasetError, match=rf"is damaged: .* the manifest says {size} bytes"):
         DatasetFolder(path).read("images.parquet")

@@ -1,24 +1,30 @@
-"""Damaged releases, and any manifest and table by Hypothesis."""
+"""Damaged releases, and any manifest and table by Hypothesis: a right answer or a clear error."""
 
 from __future__ import annotations
 
 import json
 import random
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from nasdip_bench import NASDIPBench
 from nasdip_bench.dataset import MANIFEST, Manifest
 from nasdip_bench.dataset.schema import RELEASE_TABLES
 from nasdip_bench.errors import DatasetError, NasdipError
-from nasdip_bench.storage.sealed_json import read_sealed, sealed
+from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
-from tests.fuzz.ask import answers, questions
 
 FIDELITY = "r64c16i40"
 JSON = st.recursive(
@@ -28,6 +34,68 @@ JSON = st.recursive(
     ),
     max_leaves=8,
 )
+
+
+def questions(path: Path) -> dict[str, Callable[[], Any]]:
+    """What is asked, by name; the first opens the dataset."""
+    opened: list[NASDIPBench] = []
+
+    def bench() -> NASDIPBench:
+        if not opened:
+            opened.append(NASDIPBench(path))
+        return opened[0]
+
+    def distances() -> Any:
+        found = bench().distances("denoise")
+        return found, [found.between(0, seed) for seed in found.seeds.tolist()]
+
+    tables = ("images", "runs", "corruptions", "scores", "stops", "reruns")
+    return {
+        "open": lambda: (repr(bench()).replace(str(path), ""), vars(bench().manifest)),
+        "architectures": lambda: [*map(str, bench())],
+        "query": lambda: bench().query(0, "lena", "denoise"),
+        "query a seed": lambda: bench().query(1, "boat", "inpaint", seed=0),
+        "query an iteration": lambda: bench().query(2, "chest", "denoise", iteration=3),
+        "curve": lambda: bench().curve(1, "lena", "denoise"),
+        "curves": lambda: bench().curves("inpaint"),
+        "curves of another task": lambda: bench().curves("denoise"),
+        "observables": lambda: bench().observables(1, "lena", "denoise"),
+        "distances": distances,
+        "scores": lambda: bench().scores(1, "boat", "denoise"),
+        "scores of a seed": lambda: bench().scores(1, "boat", "denoise", seed=0),
+        "single values of scores": lambda: bench().score_values(),
+        **{f"table of {name}": lambda name=name: bench().to_arrow(name) for name in tables},
+        "best": lambda: bench().top_k("denoise", k=2),
+        "coverage": lambda: bench().coverage(),
+        "kendall": lambda: bench().kendall("denoise"),
+        "isnas": lambda: bench().isnas("lena", "denoise", "psd_db_mse", n=2),
+        "isnas curve": lambda: bench().isnas_curve("denoise", n=2),
+        "overlap": lambda: bench().overlap("inpaint", k=2),
+    }
+
+
+def plain(found: Any) -> Any:
+    """An answer with all of its numbers, which the text of large arrays and tables leaves out."""
+    if isinstance(found, pa.Table):
+        return found.to_pylist()
+    if isinstance(found, pd.DataFrame):
+        return found.to_csv()
+    if isinstance(found, np.ndarray):
+        return found.tolist()
+    if isinstance(found, dict):
+        return {name: plain(value) for name, value in found.items()}
+    return [plain(one) for one in found] if isinstance(found, tuple | list) else found
+
+
+def answers(path: Path) -> dict[str, str]:
+    """Each answer as text, "DatasetError" for one."""
+    found = {}
+    for name, question in questions(path).items():
+        try:
+            found[name] = repr(plain(question()))
+        except DatasetError:
+            found[name] = "DatasetError"
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +183,7 @@ def test_any_text_is_no_manifest(text):
 @given(fields=st.dictionaries(st.text(), JSON), place=st.integers(0), bit=st.integers(0, 7))
 def test_a_seal_is_broken_by_any_change_of_content(fields, place, bit):
     fields.pop("sha256", None)
-    text = json.dumps(sealed(fields))
+    text = sealed_text(fields)
     turned = bytearray(text.encode())
     turned[place % len(turned)] ^= 1 << bit
     try:

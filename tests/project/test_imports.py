@@ -128,7 +128,7 @@ def test_no_package_imports_itself_by_way_of_others():
 TORCH = {
     "nasdip_bench": (
         "fit", "isnas.config", "isnas.estimate", "isnas.folder", "isnas.results", "isnas.search",
-        "isnas.training", "network", "proxies.convolutions", "proxies.jacobian", "proxies.scoring",
+        "isnas.training", "network", "proxies.passes", "proxies.scoring",
     ),
     "nasdip_bench.builder": (
         "engines.rows", "engines.worker", "experiments.restore", "experiments.run", "recompute.run",

@@ -6,6 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+ZERO_COST = (
+    "ntk_alignment", "ntk_low_pass", "grad_norm", "snip", "synflow", "plain", "l2_norm", "fisher",
+    "grasp", "zen",
+)  # fmt: skip
+"""The scores of a network that look at more than its size, in the order of the files."""
+
 
 def seeded(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nasdip_bench.fit.objective import Problem
 from nasdip_bench.proxies import score_network
-from nasdip_bench.proxies.convolutions import Convolutions
+from nasdip_bench.proxies.passes import Convolutions
 from nasdip_bench.proxies.scoring import initialisations
 from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import Architecture

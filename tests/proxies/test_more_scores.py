@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pandas as pd
 import pytest
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api import cli
 from nasdip_bench.api.paper.table1 import table1
 from nasdip_bench.builder.engines import worker
 from nasdip_bench.builder.folder.build_folder import BuildFolder
@@ -26,11 +24,8 @@ from nasdip_bench.proxies import image_scores, network_score, network_scores, un
 from nasdip_bench.space import paper_architectures
 from nasdip_bench.verify.tables import find_problems
 from tests.builds import FIDELITY, score_rows, small_config
+from tests.proxies.networks import ZERO_COST
 
-ZERO_COST = {
-    "ntk_alignment", "ntk_low_pass", "grad_norm", "snip", "synflow", "plain", "l2_norm", "fisher",
-    "grasp", "zen",
-}  # fmt: skip
 COUNT, FEW = 4, 2
 
 
@@ -49,21 +44,13 @@ def folders(tmp_path_factory) -> dict[str, Path]:
     return {name: where / name for name in ("old", "more", "scores")}
 
 
-def run(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["nasdip-bench", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    captured = capsys.readouterr()
-    return int(ended.value.code or 0), captured.out, captured.err
-
-
 def test_both_are_whole_and_the_difference_is_what_was_added(folders):
     assert find_problems(folders["old"]) == find_problems(folders["more"]) == []
     old, more = (NASDIPBench(folders[name]) for name in ("old", "more"))
     pd.testing.assert_frame_equal(old.to_frame("runs"), more.to_frame("runs"))
     scores = more.to_frame("scores")
     added = scores["proxy"].isin(ZERO_COST)
-    assert set(scores["proxy"][added]) == ZERO_COST
+    assert set(scores["proxy"][added]) == {*ZERO_COST}
     assert added.sum() == len(ZERO_COST) * FEW * 2
     # The other scores are the same numbers, in other seconds where both sources have them.
     numbers = [*KEYS["scores"], "value", "inits"]
@@ -129,7 +116,7 @@ def test_correlations_and_table_1(folders):
     assert list(taus.columns[: len(old.kendall("denoise").columns)]) == list(
         old.kendall("denoise").columns
     )
-    assert set(taus.columns.get_level_values("proxy")) >= ZERO_COST
+    assert set(taus.columns.get_level_values("proxy")) >= {*ZERO_COST}
     assert taus.attrs["n"]["synflow/none"] == {"camera": FEW}
     assert taus.attrs["n"]["psd_db_mse/corrupted"] == {"camera": COUNT}
     before, now = table1(old), table1(more)
@@ -141,7 +128,7 @@ def test_correlations_and_table_1(folders):
 def test_choosing_by_scores_that_few_have(folders):
     for name in ("old", "more"):
         table = NASDIPBench(folders[name]).score_leaderboard("denoise", k=3)
-        assert ({*table.index.get_level_values("proxy")} >= ZERO_COST) is (name == "more")
+        assert ({*table.index.get_level_values("proxy")} >= {*ZERO_COST}) is (name == "more")
         every = table.loc["psd_99_bandwidth", "none"]
         assert every["n"] == COUNT
         assert every["precision"] >= 0

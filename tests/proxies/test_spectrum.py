@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from nasdip_bench.errors import ImageError, NasdipError
 from nasdip_bench.proxies import prepare
 from nasdip_bench.proxies.density import (
     PSD_FLOOR,
     decibel,
-    disc_diameters,
-    disc_mask,
     energy_bandwidth,
     histogram_heights,
     power_spectral_density,
     strip_mask,
 )
 from tests.proxies.formulas import direct_psd, formula_image
-
-images = hnp.arrays(
-    np.float64,
-    st.tuples(st.sampled_from([1, 3]), st.integers(16, 20), st.integers(16, 20)),
-    elements=st.floats(0, 1),
-)
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (12, 20), (15, 21), (32, 11)])
@@ -49,11 +39,6 @@ def test_strip_rounds_as_the_released_code_where_frequencies_lie_on_its_bounds()
     assert list(np.flatnonzero(row)) == [*range(64, 72), *range(88, 97)]
 
 
-def test_largest_disc_lacks_only_the_corner() -> None:
-    outside = np.argwhere(~disc_mask(64, 64, disc_diameters()[-1]))
-    assert outside.tolist() == [[0, 0]]
-
-
 def test_bandwidth_by_hand() -> None:
     # Energy 4 at the centre (disc 1) and 1 at each of two frequencies at radius 1/4, diameter 1/2:
     # sqrt(2) i / 99 > 1/2 from i = 36. The target 0.8 · 6 = 4.8 lies 0.4 of the way from 35 to 36.
@@ -73,15 +58,7 @@ def test_bandwidth_where_there_is_nothing_to_interpolate() -> None:
 
 
 @pytest.mark.parametrize(
-    "values",
-    [
-        np.zeros(50),
-        np.full(50, 1e-30),
-        np.linspace(0, PSD_FLOOR, 50),
-        np.full(50, 0.3),
-        0.3 + np.arange(50) * 1e-16,
-        np.full(1, 1e-5),
-    ],
+    "values", [np.linspace(0, PSD_FLOOR, 50), 0.3 + np.arange(50) * 1e-16, np.full(1, 1e-5)]
 )
 def test_equal_values_make_one_bin(values: np.ndarray) -> None:
     assert sorted(histogram_heights(values)) == [0] * 99 + [pytest.approx(100)]
@@ -125,12 +102,9 @@ class _Unreadable:
     [
         (np.zeros((64, 64)), r"the picture has shape \(64, 64\).*image\[None\]"),
         (np.zeros((64, 64, 3)), r"shape \(64, 64, 3\).*move it to the front"),
-        (np.zeros((1, 1, 64, 64)), r"shape \(1, 1, 64, 64\); scores take \(C, H, W\)"),
         (np.zeros((1, 0, 64)), r"shape \(1, 0, 64\)"),
         (np.zeros((1, 16, 16), np.uint8), r"dtype uint8; scores take floats in \[0, 1\].*/ 255"),
-        (np.zeros((1, 16, 16), bool), "dtype bool"),
-        (np.full((1, 4, 4), np.nan), "the picture has 16 NaN or infinite values of 16"),
-        (np.array([[[0.5, np.inf]]]), "has 1 NaN or infinite values of 2"),
+        (np.array([[[0.5, np.inf]]]), "the picture has 1 NaN or infinite values of 2"),
         (np.full((1, 4, 4), 255.0), r"values from 255 to 255; scores take \[0, 1\]"),
         (_Unreadable(), r"a _Unreadable that numpy cannot read \(requires grad\).*detach"),
     ],

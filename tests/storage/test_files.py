@@ -15,7 +15,6 @@ from nasdip_bench.storage.files import (
     check_folder,
     exchange,
     file_lock,
-    sha256_bytes,
     write_atomic,
 )
 
@@ -41,11 +40,6 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path):
         interrupted()
     assert path.read_bytes() == b"one"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
-
-
-def test_sha256():
-    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert sha256_bytes(b"") == empty
 
 
 def test_two_folders_swap_names_in_one_step(tmp_path: Path):

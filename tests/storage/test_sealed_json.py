@@ -1,12 +1,8 @@
 """A sealed JSON object is read back, and nothing else in its place."""
 
-from __future__ import annotations
-
-import json
-
 import pytest
 
-from nasdip_bench.storage.sealed_json import read_sealed, sealed, sealed_text
+from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
 
 
 @pytest.mark.parametrize(
@@ -14,7 +10,7 @@ from nasdip_bench.storage.sealed_json import read_sealed, sealed, sealed_text
     [
         ("{", "Expecting property name"),
         ("[]", "it is no JSON object"),
-        (json.dumps(sealed({"a": 1}) | {"a": 2}), "its content is not what its sha256 says"),
+        (sealed_text({"a": 1}).replace('"a": 1', '"a": 2'), "content is not what its sha256 says"),
     ],
 )
 def test_a_text_that_is_no_sealed_object_is_refused(text, problem):

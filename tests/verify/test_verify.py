@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from dataclasses import replace
@@ -13,7 +12,7 @@ import pytest
 
 from nasdip_bench.dataset import MANIFEST, Manifest
 from nasdip_bench.dataset.stop_parts import stops_bytes
-from nasdip_bench.storage.sealed_json import sealed, unsealed
+from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
 from tests.synthetic import change_arrays, change_rows, of_values
@@ -76,21 +75,19 @@ HASHED = (
 )
 
 
-@pytest.mark.parametrize("name", HASHED)
-def test_a_flipped_bit_is_found(path, name):
+def test_changed_cut_and_lost_files_are_found(path):
     synthetic.add_distances(path, FIDELITY, "denoise")
-    content = bytearray((path / name).read_bytes())
-    content[len(content) // 2] ^= 1
-    (path / name).write_bytes(content)
-    assert any(name in p and "damaged" in p for p in find_problems(path))
 
+    def flipped(content):
+        middle = len(content) // 2
+        return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
-def test_cut_and_lost_files_are_found(path):
-    synthetic.add_distances(path, FIDELITY, "denoise")
-    for name in HASHED:
-        (path / name).write_bytes((path / name).read_bytes()[:-10])
-    found = find_problems(path)
-    assert all(any(name in p and "damaged" in p for p in found) for name in HASHED)
+    sound = {name: (path / name).read_bytes() for name in HASHED}
+    for damage in (flipped, lambda content: content[:-10]):
+        for name, content in sound.items():
+            (path / name).write_bytes(damage(content))
+        found = find_problems(path)
+        assert all(any(name in p and "damaged" in p for p in found) for name in HASHED)
     for name in HASHED:
         (path / name).unlink()
     found = find_problems(path)
@@ -111,10 +108,10 @@ def test_unlisted_files_are_found(path):
 def test_files_that_the_manifest_should_list_are_missed(path):
     synthetic.add_distances(path, FIDELITY, "denoise")
     names = ("scores.parquet", *HASHED[1:])
-    data = unsealed(json.loads((path / MANIFEST).read_text()))
+    data = read_sealed((path / MANIFEST).read_text())
     for name in names:
         del data["files"][name]
-    (path / MANIFEST).write_text(json.dumps(sealed(data)))
+    (path / MANIFEST).write_text(sealed_text(data))
     found = " ".join(find_problems(path))
     assert all(f"{name} is not listed in manifest.json" in found for name in names)
 
@@ -206,11 +203,7 @@ OTHER_DAMAGE = [
     ("architectures", set_in(1, architecture="1-2"), "architectures: row 1: '1-2' is not an arch"),
     ("architectures", set_in(1, cell=0), "have a cell that contradicts the architecture"),
     ("architectures", set_in(1, kernel=None), "have a kernel that contradicts the architecture"),
-    (
-        "architectures",
-        set_in(1, parameters=0),
-        "have a parameters that contradicts the architecture",
-    ),
+    ("architectures", set_in(1, parameters=0), "have a parameters that contradicts the archi"),
     ("architectures", lambda rows: [rows[0] | {"arch_id": i} for i in range(4)], "not unique"),
     ("images", swap, "manifest.json says images lena, chest, boat, the table has others"),
     ("images", set_in(1, channels=2), r"images: 1 rows are not gray or RGB \(row 1\)"),
@@ -299,21 +292,9 @@ def test_a_target_that_is_not_where_the_rule_stopped_is_found(path):
 @pytest.mark.parametrize(
     ("name", "change", "problem"),
     [
-        (
-            CURVES,
-            put("psnr", (3, 20), 65535),
-            r"1 rows are ok with missing points in .* \(psnr\) \(row 3\)",
-        ),
-        (
-            CURVES,
-            put("psnr_smooth", (3, 10), 40_000),
-            "1 rows have a best_psnr_smooth_db below a poi",
-        ),
-        (
-            CURVES,
-            put("ssim_smooth", (3, 10), 65_000),
-            "1 rows have a best_ssim_smooth below a point",
-        ),
+        (CURVES, put("psnr", (3, 20), 65535), r"ok with missing points in .* \(psnr\) \(row 3\)"),
+        (CURVES, put("psnr_smooth", (3, 10), 40_000), "have a best_psnr_smooth_db below a point"),
+        (CURVES, put("ssim_smooth", (3, 10), 65_000), "have a best_ssim_smooth below a point"),
         (CURVES, put("iteration", 0, 5), "does not keep the iterations of the schema: 40"),
         (CURVES, fewer_points, "does not keep the iterations of the schema: 39 points"),
         (CURVES, without("iteration"), "cannot be parsed"),
@@ -322,11 +303,7 @@ def test_a_target_that_is_not_where_the_rule_stopped_is_found(path):
         (OBSERVABLES, fewer_points, "does not keep the iterations of the schema: 39 points"),
         (OBSERVABLES, fewer_rows, "does not have one row for each of the 12 runs"),
         (OBSERVABLES, without("wmv_25"), f"{OBSERVABLES} lacks wmv_25"),
-        (
-            OBSERVABLES,
-            of_values("crossing", lambda values: values[:-1]),
-            "does not have one row for each of the 12 runs",
-        ),
+        (OBSERVABLES, of_values("crossing", lambda v: v[:-1]), "does not have one row for each"),
         (OBSERVABLES, put("crossing_level_db", 0, 11.0), "has crossings of other levels"),
     ],
 )
