@@ -12,7 +12,7 @@ from scipy.stats import kendalltau
 from nasdip_bench.api import NASDIPBench, early_figure
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.reading.run_set import RunSet
-from nasdip_bench.api.statistics.early.ranking import SEEDS, early_ranking
+from nasdip_bench.api.statistics.early import SEEDS, early_ranking
 from nasdip_bench.api.statistics.image_gain import image_gain
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import MissingRunError, UnknownNameError
