@@ -86,7 +86,6 @@ def network_costs(
     """(architecture,) parameters, and FLOP of an iteration, forward and backward.
 
     Args:
-        codes: canonical strings.
         image_channels: channels of the network's input and output.
         facts: channels and resolution of the fidelity.
 

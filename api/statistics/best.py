@@ -159,6 +159,8 @@ def top_k(
     who = f"ok runs of {task} at {block.fidelity} on {_on(bench, positions)}{within}"
     k = check_whole("k", k, 1, candidates, note=f", the architectures that have {who}")
     best = best_positions(np.where(allowed, values, np.nan), k)
+    several = None if images is None else runs.image_names
+    named = str(images) if isinstance(images, str) else several
     return Ranking(
         Ranked(
             rank,
@@ -167,7 +169,7 @@ def top_k(
             float(values[arch_id]),
             runs.target,
             block.task,
-            _named(images),
+            named,
             block.fidelity,
             seeds,
             candidates,
@@ -263,12 +265,6 @@ def regret(
     if math.isnan(values[arch_id]):
         return math.nan
     return float(np.nanmax(values) - values[arch_id])
-
-
-def _named(images: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
-    if images is None or isinstance(images, str):
-        return None if images is None else str(images)
-    return tuple(dict.fromkeys(map(str, images)))
 
 
 def _on(bench: ReleaseReader, images: Sequence[int]) -> str:
