@@ -19,7 +19,7 @@ from .records.showing import displayed
 if TYPE_CHECKING:
     from .architectures import ArchitectureLike
     from .arrays.block import Block
-    from .reader import ReleaseReader
+    from .release import Release
 
 FLOPS_OF_TRAINING = 3
 """Cost of forward and backward together, in forward passes."""
@@ -109,9 +109,7 @@ def _counted(code: str, image_channels: int, channels: int) -> tuple[int, float]
     return cost.parameters, cost.flops_per_pixel
 
 
-def costs(
-    bench: ReleaseReader, block: Block, images: tuple[int, ...], seeds: tuple[int, ...]
-) -> Costs:
+def costs(bench: Release, block: Block, images: tuple[int, ...], seeds: tuple[int, ...]) -> Costs:
     """The costs of all architectures on some images.
 
     Args:
@@ -132,7 +130,7 @@ def costs(
 
 
 def architecture_cost_of(
-    bench: ReleaseReader,
+    bench: Release,
     arch: ArchitectureLike,
     task: str,
     *,

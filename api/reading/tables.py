@@ -81,11 +81,6 @@ class ReleaseTables(Release):
         frame.insert(1, "fidelity", fidelity)
         return frame.assign(parameters=parameters, flops_per_iteration=flops)
 
-    @property
-    def image_channels(self) -> tuple[int, ...]:
-        """Channels of the images, 1 for gray or 3 for colour."""
-        return tuple(self._folder.table("images", "string")["channels"].to_pylist())
-
     def to_arrow(self, name: TableName, *, categories: bool = False) -> pa.Table:
         """A whole table as an Arrow table, with units and meanings; needs no pandas.
 
