@@ -102,10 +102,10 @@ from .search.leaderboard_figure import search_leaderboard_figure as search_leade
 from .search.methods import run_search as run_search
 from .simulation.paid import BudgetExhaustedError as BudgetExhaustedError
 from .simulation.prices import CostModel as CostModel
-from .statistics.agreement.noise_figure import noise_figure as noise_figure
+from .statistics.agreement.noise import noise_figure as noise_figure
 from .statistics.best import Ranked as Ranked
-from .statistics.early.figure import early_figure as early_figure
-from .statistics.gain_figure import gain_figure as gain_figure
+from .statistics.early import early_figure as early_figure
+from .statistics.image_gain import gain_figure as gain_figure
 from .statistics.leaderboard.figure import (
     score_leaderboard_figure as score_leaderboard_figure,
 )

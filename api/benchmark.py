@@ -20,7 +20,7 @@ from .statistics.agreement.scores import correlate, kendall, kendall_intervals
 from .statistics.best import find_best, regret, top_k
 from .statistics.choosing.curve import selection_curve
 from .statistics.coverage import coverage
-from .statistics.early.ranking import early_ranking
+from .statistics.early import early_ranking
 from .statistics.image_gain import image_gain
 from .statistics.leaderboard.scores import score_leaderboard
 from .statistics.overlaps import overlap

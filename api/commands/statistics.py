@@ -11,9 +11,9 @@ from nasdip_bench.errors import ConfigError, check_name
 
 from ..benchmark import NASDIPBench
 from ..reading.arrays.targets import TARGET
-from ..statistics.agreement.noise_figure import noise_figure
-from ..statistics.early.figure import early_figure
-from ..statistics.gain_figure import gain_figure
+from ..statistics.agreement.noise import noise_figure
+from ..statistics.early import early_figure
+from ..statistics.image_gain import gain_figure
 from ..statistics.leaderboard.figure import score_leaderboard_figure
 from ..statistics.predictors.figure import predictor_figure
 from ..statistics.stopping.figure import stopping_figure

@@ -16,10 +16,10 @@ from ..paper.figure4 import figure4
 from ..paper.table1 import BEST_ITERATION, table1
 from ..reading.arrays.targets import PAPER_TARGET, VERDICT_TARGETS
 from ..search.leaderboard_figure import search_leaderboard_figure
-from ..statistics.agreement.noise_figure import noise_figure
+from ..statistics.agreement.noise import noise_figure
 from ..statistics.choosing.cohorts import PROXY
-from ..statistics.early.figure import early_figure
-from ..statistics.gain_figure import gain_figure
+from ..statistics.early import early_figure
+from ..statistics.image_gain import gain_figure
 from ..statistics.leaderboard.figure import score_leaderboard_figure
 from ..statistics.predictors.figure import predictor_figure
 from ..statistics.stopping.figure import stopping_figure

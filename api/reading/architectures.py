@@ -18,10 +18,7 @@ _SHOWN = 3
 
 
 class ArchitectureRows:
-    """The architectures of a release, in order.
-
-    Args:
-        codes: canonical strings, by row.
+    """The architectures of a release, by their canonical strings in order.
 
     Raises:
         DatasetError: a code is not a canonical string, or occurs twice.

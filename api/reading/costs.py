@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError
+from nasdip_bench.space import Architecture
+from nasdip_bench.space.cost import architecture_cost
 
 from .arrays.names import image_position
-from .network_costs import network_costs
 from .records.showing import displayed
 
 if TYPE_CHECKING:
     from .architectures import ArchitectureLike
     from .arrays.block import Block
-    from .reader import ReleaseReader
+    from .release import Release
+
+FLOPS_OF_TRAINING = 3
+"""Cost of forward and backward together, in forward passes."""
 
 
 @displayed
@@ -75,47 +80,36 @@ class Costs(NamedTuple):
     processor_seconds: NDArray[np.float64]
 
 
-class Limits(NamedTuple):
-    """Upper limits on the cost of a chosen architecture; None is no limit.
+def network_costs(
+    codes: Sequence[str], image_channels: int, facts: Mapping[str, Any]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(architecture,) parameters, and FLOP of an iteration, forward and backward.
 
-    Attributes:
-        parameters: number of trainable parameters at the fidelity's width.
-        flops: FLOP of an iteration, forward and backward.
-        seconds: recorded processor time of a run.
+    Args:
+        image_channels: channels of the network's input and output.
+        facts: channels and resolution of the fidelity.
+
+    Example:
+        >>> code = "172-0000011001001001100111101"
+        >>> network_costs([code], 1, {"channels": 16, "resolution": 64})[0].tolist()
+        [63057]
     """
-
-    parameters: float | None = None
-    flops: float | None = None
-    seconds: float | None = None
-
-    def allow(self, prices: Costs) -> NDArray[np.bool_]:
-        """(architecture,) bool: whether it is within all limits.
-
-        Raises:
-            ConfigError: a limit is not a number above 0.
-        """
-        allowed = np.ones(len(prices.parameters), np.bool_)
-        spent = (prices.parameters, prices.flops_per_iteration, prices.processor_seconds)
-        for name, limit, values in zip(self._fields, self, spent, strict=True):
-            if limit is None:
-                continue
-            number = isinstance(limit, int | float | np.number) and not isinstance(limit, bool)
-            if not number or not limit > 0:
-                raise ConfigError(f"the limit of {name}, {limit!r}, must be a number above 0")
-            allowed &= values <= limit  # NaN seconds count as above it
-        return allowed
-
-    @property
-    def described(self) -> str:
-        """The limits in words, to append to a sentence; empty without a limit."""
-        named = self._asdict().items()
-        given = [f"{name} <= {limit:g}" for name, limit in named if limit is not None]
-        return f" within the limits {', '.join(given)}" if given else ""
+    counted = [_counted(code, image_channels, facts["channels"]) for code in codes]
+    per_pixel = np.array([flops for _, flops in counted], np.float64)
+    return (
+        np.array([parameters for parameters, _ in counted], np.int64),
+        FLOPS_OF_TRAINING * per_pixel * facts["resolution"] ** 2,
+    )
 
 
-def costs(
-    bench: ReleaseReader, block: Block, images: tuple[int, ...], seeds: tuple[int, ...]
-) -> Costs:
+@lru_cache(maxsize=16384)
+def _counted(code: str, image_channels: int, channels: int) -> tuple[int, float]:
+    """Parameters, and FLOP of a forward pass per pixel."""
+    cost = architecture_cost(Architecture.parse(code), image_channels, image_channels, channels)
+    return cost.parameters, cost.flops_per_pixel
+
+
+def costs(bench: Release, block: Block, images: tuple[int, ...], seeds: tuple[int, ...]) -> Costs:
     """The costs of all architectures on some images.
 
     Args:
@@ -136,7 +130,7 @@ def costs(
 
 
 def architecture_cost_of(
-    bench: ReleaseReader,
+    bench: Release,
     arch: ArchitectureLike,
     task: str,
     *,

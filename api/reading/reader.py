@@ -15,8 +15,7 @@ from .architectures import ArchitectureLike
 from .arrays.block import Block
 from .arrays.names import image_position
 from .records.curves import Curve, Observables
-from .records.run import NUMBERS, Replicates, RunRecord
-from .records.score_values import ScoreValues
+from .records.run import NUMBERS, Replicates, RunRecord, ScoreValues
 from .tables import ReleaseTables
 
 _WHOLE = tuple(place for place, name in enumerate(NUMBERS) if name.endswith("_iteration"))

@@ -73,6 +73,11 @@ class Release:
         return tuple(sorted({int(seed) for record in records if record for seed in record.seeds}))
 
     @property
+    def image_channels(self) -> tuple[int, ...]:
+        """Channels of the images, 1 for gray or 3 for colour."""
+        return tuple(self._folder.table("images", "string")["channels"].to_pylist())
+
+    @property
     def proxies(self) -> tuple[str, ...]:
         """The scores of any task at any fidelity, as "proxy/reference"."""
         return self.runs.proxies

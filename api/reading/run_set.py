@@ -47,14 +47,9 @@ class RunSet(NamedTuple):
         seed: int | None = None,
         ranked: bool = False,
     ) -> RunSet:
-        """Select the runs for a call.
+        """Select the runs for a call; arguments as in `NASDIPBench.kendall`.
 
         Args:
-            task: name.
-            target: a column of runs.parquet that is a measurement; None for `TARGET`.
-            images: one or several names; None for all.
-            fidelity: None for the release's default for the task.
-            seed: None for the default seeds.
             ranked: whether the target must be one of `RANKED_TARGETS`.
 
         Raises:
@@ -79,12 +74,12 @@ class RunSet(NamedTuple):
 
     @property
     def task(self) -> str:
-        """Name of the task."""
+        """Its name."""
         return self.block.task
 
     @property
     def fidelity(self) -> str:
-        """Name of the fidelity."""
+        """Its name."""
         return self.block.fidelity
 
     @property
@@ -93,11 +88,7 @@ class RunSet(NamedTuple):
         return tuple(self.bench.images[position] for position in self.images)
 
     def values(self, target: str | None = None) -> NDArray[np.float64]:
-        """(architecture, image, seed) of a column of runs.parquet; NaN where no run is ok.
-
-        Args:
-            target: the column; None for the set's own target.
-        """
+        """(architecture, image, seed) of a column, the set's own by default; NaN if none is ok."""
         name = self.target if target is None else target
         columns = [self.block.matrix(name, seed)[:, list(self.images)] for seed in self.seeds]
         return np.stack(columns, axis=2)
@@ -113,6 +104,16 @@ class RunSet(NamedTuple):
     def facts(self) -> dict[str, Any]:
         """What a statistic was computed from, as plain values for the ``attrs`` of its frame."""
         return self.block.facts(self.target, self.seeds)
+
+    def facts_of(self, targets: Sequence[str]) -> dict[str, Any]:
+        """The same of a statistic of several targets, with its images."""
+        facts = self.facts() | {"targets": list(targets), "images": list(self.image_names)}
+        return {name: value for name, value in facts.items() if name != "target"}
+
+    @property
+    def places(self) -> list[int]:
+        """Positions of the seeds on the seed axis of all runs."""
+        return [self.block.position(one) for one in self.seeds]
 
 
 def chosen_images(bench: ReleaseReader, images: str | Sequence[str] | None) -> list[int]:

@@ -17,7 +17,7 @@ from nasdip_bench.observables import OBSERVABLES, SSIM
 
 from .arrays.parts import PartReader
 from .arrays.stops import RecordedStops, read_recorded_stops
-from .network_costs import architectures_at
+from .costs import network_costs
 from .records.curves import CurveArrays
 from .release import Release
 
@@ -76,12 +76,10 @@ class ReleaseTables(Release):
         if not isinstance(fidelity, str) or fidelity not in self.fidelities:
             raise unknown_name("fidelity", fidelity, self.fidelities)
         facts = self.manifest.fidelities[fidelity]
-        return architectures_at(frame, fidelity, max(self.image_channels), facts)
-
-    @property
-    def image_channels(self) -> tuple[int, ...]:
-        """Channels of the images, 1 for gray or 3 for colour."""
-        return tuple(self._folder.table("images", "string")["channels"].to_pylist())
+        parameters, flops = network_costs(self.codes, max(self.image_channels), facts)
+        frame = frame.drop(columns=["parameters_released", "flops_512"])
+        frame.insert(1, "fidelity", fidelity)
+        return frame.assign(parameters=parameters, flops_per_iteration=flops)
 
     def to_arrow(self, name: TableName, *, categories: bool = False) -> pa.Table:
         """A whole table as an Arrow table, with units and meanings; needs no pandas.

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import ConfigError, check_name
 
 from ..reading.arrays.block import ENDED
-from ..reading.costs import costs
-from ..reading.network_costs import FLOPS_OF_TRAINING
+from ..reading.costs import FLOPS_OF_TRAINING, costs
 
 if TYPE_CHECKING:
     from ..reading.arrays.block import Block

@@ -6,17 +6,17 @@ Must not import torch, pandas or SciPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import MissingRunError, check_whole
+from nasdip_bench.errors import ConfigError, MissingRunError, check_whole
 from nasdip_bench.ranks.top import top_k as best_positions
 
 from ..exhibits.forms import aligned
-from ..reading.costs import Limits, costs
+from ..reading.costs import Costs, costs
 from ..reading.records.showing import displayed, html_table, shown
 from ..reading.run_set import RunSet, images_with_runs
 
@@ -144,19 +144,23 @@ def top_k(
     )
     block, positions, seeds = runs.block, runs.images, runs.seeds
     values = _values(runs)
-    limits = Limits(max_parameters, max_flops, max_seconds)
     prices = costs(bench, block, positions, seeds)
-    allowed = np.isfinite(values) & limits.allow(prices)
+    limits = {"parameters": max_parameters, "flops": max_flops, "seconds": max_seconds}
+    allowed = np.isfinite(values) & _within(prices, limits)
+    given = [f"{name} <= {limit:g}" for name, limit in limits.items() if limit is not None]
+    within = f" within the limits {', '.join(given)}" if given else ""
     candidates = int(allowed.sum())
     if not candidates:
         raise MissingRunError(
-            f"no architecture to choose from{limits.described}: of {len(values)} in this release "
+            f"no architecture to choose from{within}: of {len(values)} in this release "
             f"{int(np.isfinite(values).sum())} have ok runs of {task} at {block.fidelity} on "
             f"{_on(bench, positions)}; {images_with_runs(bench, block, seeds)}"
         )
-    who = f"ok runs of {task} at {block.fidelity} on {_on(bench, positions)}{limits.described}"
+    who = f"ok runs of {task} at {block.fidelity} on {_on(bench, positions)}{within}"
     k = check_whole("k", k, 1, candidates, note=f", the architectures that have {who}")
     best = best_positions(np.where(allowed, values, np.nan), k)
+    several = None if images is None else runs.image_names
+    named = str(images) if isinstance(images, str) else several
     return Ranking(
         Ranked(
             rank,
@@ -165,7 +169,7 @@ def top_k(
             float(values[arch_id]),
             runs.target,
             block.task,
-            _named(images),
+            named,
             block.fidelity,
             seeds,
             candidates,
@@ -175,6 +179,20 @@ def top_k(
         )
         for rank, arch_id in enumerate(best.tolist(), start=1)
     )
+
+
+def _within(prices: Costs, limits: Mapping[str, float | None]) -> NDArray[np.bool_]:
+    """(architecture,) whether its costs are within limits of parameters, FLOP and seconds."""
+    allowed = np.ones(len(prices.parameters), np.bool_)
+    spent = (prices.parameters, prices.flops_per_iteration, prices.processor_seconds)
+    for (name, limit), values in zip(limits.items(), spent, strict=True):
+        if limit is None:
+            continue
+        number = isinstance(limit, int | float | np.number) and not isinstance(limit, bool)
+        if not number or not limit > 0:
+            raise ConfigError(f"the limit of {name}, {limit!r}, must be a number above 0")
+        allowed &= values <= limit  # NaN seconds count as above it
+    return allowed
 
 
 def find_best(
@@ -247,12 +265,6 @@ def regret(
     if math.isnan(values[arch_id]):
         return math.nan
     return float(np.nanmax(values) - values[arch_id])
-
-
-def _named(images: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
-    if images is None or isinstance(images, str):
-        return None if images is None else str(images)
-    return tuple(dict.fromkeys(map(str, images)))
 
 
 def _on(bench: ReleaseReader, images: Sequence[int]) -> str:

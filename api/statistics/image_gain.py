@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +19,12 @@ from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.bootstrap import percentile_interval
 from nasdip_bench.ranks.tau import estimate, signs_of, taus
 
+from ..exhibits.captions import image_marks, sentences, setup, shortfall
+from ..exhibits.forest import Forest, Panel
+from ..exhibits.forms import estimate as as_text
 from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.run_set import RunSet
-from .tau_frame import FEWEST, MEAN, Resampling, index_of
+from .tau_frame import MEAN, Resampling, check_enough, index_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,19 +98,12 @@ def image_gain(
         runs.block.check_ranked(target)
         values = runs.values(target)
         complete = values[np.isfinite(values).all(axis=(1, 2))]
-        if len(complete) < FEWEST:
-            raise MissingRunError(
-                f"{len(complete)} architectures have ok runs of {task} at {runs.fidelity} on "
-                f"{', '.join(runs.image_names)} at seeds {', '.join(map(str, runs.seeds))}; at "
-                f"least {FEWEST} are needed"
-            )
+        check_enough(runs, len(complete))
         gains, gaps = _gains(complete, resampling), _gaps(complete, level)
         for name, gain, gap in zip((*runs.image_names, MEAN), gains, gaps, strict=True):
             rows[target, name] = gain | gap | {"n": len(complete)}
     frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["target", "image"]))
-    frame.attrs = {
-        "task": task, "fidelity": runs.fidelity, "seeds": list(runs.seeds), **asdict(resampling)
-    }  # fmt: skip
+    frame.attrs = runs.facts_of(targets) | asdict(resampling)
     return frame
 
 
@@ -169,3 +165,95 @@ def _judged(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
         found.append([held_out[choice.argmax(axis=0), column] for choice in (seen, by_others)])
     own, others = np.mean(found, axis=0)
     return own, others
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class GainFigure(Forest):
+    """Gain in dB of the image's own best over the best of the others, on another seed.
+
+    Attributes:
+        frame: from `image_gain`, with its ``attrs``.
+    """
+
+    across = "gain from choosing by the image itself, on another seed, dB"
+
+    @property
+    def targets(self) -> list[str]:
+        """Columns of runs.parquet, in the given order."""
+        return [*self.frame.index.get_level_values("target").unique()]
+
+    def lines(self) -> dict[str, str]:
+        """The images, then their mean."""
+        images = self.frame.loc[self.targets[0]].index
+        return {self._label(name): "mean" if name == MEAN else "image" for name in images}
+
+    def panels(self) -> list[Panel]:
+        """One panel per target."""
+        return [
+            Panel(target, *(of[name].to_numpy() for name in ("gain_db", "low", "high")))
+            for target, of in ((target, self.frame.loc[target]) for target in self.targets)
+        ]
+
+    def heads(self) -> list[list[str]]:
+        """The targets."""
+        return [["image", *self.targets], ["", *["dB (interval)"] * len(self.targets)]]
+
+    def body(self) -> list[list[str]]:
+        """One row per image, then their mean."""
+        return [
+            [
+                self._label(image),
+                *(
+                    as_text(*self.frame.loc[(target, image), ["gain_db", "low", "high"]])
+                    for target in self.targets
+                ),
+            ]
+            for image in self.frame.loc[self.targets[0]].index
+        ]
+
+    def _label(self, image: str) -> str:
+        return image if image == MEAN else self.label(image)
+
+
+def _gaps_text(frame: pd.DataFrame) -> str:
+    """The mean gap of taus for each target."""
+    names = ["tau_gap", "tau_gap_low", "tau_gap_high"]
+    means = frame.xs(MEAN, level="image")[names]
+    return "; ".join(f"{as_text(*row)} ({target})" for target, row in means.iterrows())
+
+
+def gain_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> GainFigure:
+    """The gain of choosing by the image itself, to print, save or draw.
+
+    Args:
+        task: name.
+        **how: passed to `image_gain`.
+
+    Raises:
+        NasdipError: as in `image_gain`.
+
+    Example:
+        >>> gain_figure(NASDIPBench("data/"), "denoise", resamples=0).body()[-1][0]
+        '(mean)'
+    """
+    frame = image_gain(bench, task, **how)
+    facts = frame.attrs
+    marks, notes = image_marks(bench)
+    interval = f", with its {100 * facts['level']:g} % interval" if facts["resamples"] else ""
+    return GainFigure(
+        frame=frame,
+        caption=sentences(
+            f"Does the best network depend on the image ({task})? Gain of the architecture that is "
+            f"best on the image over the one with the best mean over the other images, both judged "
+            f"on the image at another seed{interval}. Positive: choosing by the image pays. Where "
+            f"the image does not matter the gain is negative, since one run is noisier than the "
+            f"mean of the others'.",
+            f"Does the image matter? Tau between two seeds is higher for one image than for two by "
+            f"{_gaps_text(frame)}.",
+            f"At {setup(bench, facts)}; n = {frame['n'].max()} of {len(bench)} architectures, "
+            f"those with all runs.",
+            shortfall(bench, facts, how.get("images")),
+        ),
+        notes=tuple(notes),
+        marks=marks,
+    )

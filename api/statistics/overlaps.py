@@ -12,7 +12,6 @@ from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError, check_whole
 from nasdip_bench.ranks.top import overlap_matrix
 
-from ..reading.arrays.block import Block
 from ..reading.run_set import RunSet, images_with_runs
 
 if TYPE_CHECKING:
@@ -69,9 +68,9 @@ def overlap(
     block, names, chosen = runs.block, runs.image_names, list(runs.images)
     counts, candidates, diverged = [], [], 0
     for one in runs.seeds:
-        everywhere = _everywhere(block, one, chosen)
+        everywhere = block.ended(one)[:, chosen].all(axis=1)
         numbers = runs.matrix(one)[everywhere][:, chosen]
-        _check(k, numbers, block, one, bench, names)
+        _check(k, numbers, runs, one)
         candidates.append(len(numbers))
         statuses = block.statuses(one)[everywhere][:, chosen]
         diverged += int((statuses == STATUSES.index("diverged")).sum())
@@ -87,27 +86,14 @@ def overlap(
     return frame
 
 
-def _everywhere(block: Block, seed: int, images: Sequence[int]) -> NDArray[np.bool_]:
-    """(architecture,) whether it has an ok or diverged run of the seed on each of the images."""
-    statuses = block.statuses(seed)[:, list(images)]
-    done = (statuses == STATUSES.index("ok")) | (statuses == STATUSES.index("diverged"))
-    return np.asarray(done.all(axis=1))
-
-
-def _check(
-    k: int,
-    numbers: NDArray[np.float64],
-    block: Block,
-    seed: int,
-    bench: ReleaseReader,
-    images: Sequence[str],
-) -> None:
-    n = len(numbers)
-    what = f"run of {block.task} at {block.fidelity} with seed {seed}"
+def _check(k: int, numbers: NDArray[np.float64], runs: RunSet, seed: int) -> None:
+    """Raise `ConfigError` if there are not k architectures to choose from on each image."""
+    n, images = len(numbers), runs.image_names
+    what = f"run of {runs.task} at {runs.fidelity} with seed {seed}"
     if not n:
         raise ConfigError(
             f"no architecture has a {what} on all {len(images)} images; "
-            f"{images_with_runs(bench, block, [seed])}"
+            f"{images_with_runs(runs.bench, runs.block, [seed])}"
         )
     whose = f", the number of architectures with a {what} on all {len(images)} images"
     k = check_whole("k", k, 1, n, note=whose)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, check_whole
+from nasdip_bench.errors import ConfigError, MissingRunError, check_whole
 from nasdip_bench.ranks.bootstrap import check_level
 from nasdip_bench.ranks.tau import NO_ESTIMATE, estimate, signs_of, taus
 
@@ -72,6 +72,16 @@ def strata_of(bench: ReleaseReader, within: bool) -> NDArray[np.intp] | None:
     return bench.architecture_rows.samplings if within else None
 
 
+def check_enough(runs: RunSet, n: int, fewest: int = FEWEST) -> None:
+    """Raise `MissingRunError` if fewer than some architectures have all runs of a set."""
+    if n < fewest:
+        raise MissingRunError(
+            f"{n} architectures have ok runs of {runs.task} at {runs.fidelity} on all of "
+            f"{', '.join(runs.image_names)} at seeds {', '.join(map(str, runs.seeds))}; at least "
+            f"{fewest} are needed: name fewer images, or another fidelity"
+        )
+
+
 def tau_frames(
     runs: RunSet,
     pairs: Sequence[tuple[Matrix, NDArray[np.float64]]],
@@ -96,7 +106,6 @@ def tau_frames(
     """
     import pandas as pd
 
-    check_level(level)
     found = [
         [taus(signs_of(x[:, at], strata), signs_of(y[:, at].T, strata)) for x, y in pairs]
         for at in runs.images
@@ -152,7 +161,12 @@ def _reason(
         if undefined:
             return f"all values of {names[0 if tied_x == pairs else 1]} are equal"
     n = counts[:, 0].min()
-    return "" if n >= FEWEST else f"n = {n} is too few for an interval, {FEWEST} are needed"
+    return "" if n >= FEWEST else too_few(n)
+
+
+def too_few(n: int) -> str:
+    """Why there is no interval."""
+    return f"n = {n} is too few for an interval, {FEWEST} are needed"
 
 
 def _reason_of_mean(by_image: Mapping[str, Mapping[str, Any]]) -> str:

@@ -13,22 +13,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, check_whole
+from nasdip_bench.errors import ConfigError
 
 
+@lru_cache(maxsize=2)  # all rules of a table are judged on the same resamples
 def draw_resamples(n: int, resamples: int, rng: int = 0) -> NDArray[np.float32]:
-    """(resamples, n), read-only: how often each observation is among n draws with replacement.
-
-    Raises:
-        ConfigError: fewer than one resample.
-    """
-    check_whole("resamples", resamples, 1)
-    return _drawn(n, resamples, rng)
-
-
-@lru_cache(maxsize=2)
-def _drawn(n: int, resamples: int, rng: int) -> NDArray[np.float32]:
-    """Read-only, since cached: all rules of a table are judged on the same resamples."""
+    """(resamples, n), read-only: how often each observation is among n draws with replacement."""
     drawn = np.zeros((resamples, n), np.float32)
     if n:
         drawn[:] = np.random.default_rng(rng).multinomial(n, np.full(n, 1 / n), size=resamples)

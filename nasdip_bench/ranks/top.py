@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasdip_bench.errors import ConfigError, check_whole
+from nasdip_bench.errors import check_whole
 
 
 def top_k(values: ArrayLike, k: int) -> NDArray[np.intp]:
@@ -18,11 +18,9 @@ def top_k(values: ArrayLike, k: int) -> NDArray[np.intp]:
         k: 1..n.
 
     Raises:
-        ConfigError: k is outside 1..n, or values is not a vector.
+        ConfigError: k is outside 1..n.
     """
     numbers = np.asarray(values, np.float64)
-    if numbers.ndim != 1:
-        raise ConfigError(f"top-k needs a vector, not an array {numbers.shape}")
     check_whole("k", k, 1, len(numbers), note=", the number of values to choose from")
     return np.argsort(-np.where(np.isnan(numbers), -np.inf, numbers), kind="stable")[:k]
 
@@ -38,11 +36,9 @@ def overlap_matrix(values: ArrayLike, k: int) -> NDArray[np.int64]:
         (rows, rows) int64, symmetric, k on the diagonal.
 
     Raises:
-        ConfigError: k is outside 1..n, or values is not a matrix.
+        ConfigError: k is outside 1..n.
     """
     matrix = np.asarray(values, np.float64)
-    if matrix.ndim != 2:
-        raise ConfigError(f"the overlap needs a matrix, not an array {matrix.shape}")
     chosen = np.zeros(matrix.shape, np.int64)
     for row, numbers in enumerate(matrix):
         chosen[row, top_k(numbers, k)] = 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import multiprocessing
 import pickle
 import re
 import shutil
@@ -199,19 +198,6 @@ def test_iterations_that_were_not_kept_or_are_outside_the_budget_are_refused(ben
 
 
 # Curves and scores
-
-
-def test_curves_are_what_the_formula_gives(bench):
-    curve = bench.curve(9, "chest", "inpaint", seed=1)
-    (raw, smooth, ssim), stop = curves_of(9, "chest", "inpaint", 1, HIGH)
-    assert curve.iterations.dtype == np.int32
-    assert curve.psnr_db.dtype == curve.psnr_smooth_db.dtype == curve.ssim_smooth.dtype == float
-    assert len(curve.iterations) == 128
-    assert {1, 32, stop, len(raw)} <= set(curve.iterations.tolist())
-    np.testing.assert_allclose(curve.psnr_db, raw[curve.iterations - 1], atol=0.00051)
-    np.testing.assert_allclose(curve.psnr_smooth_db, smooth[curve.iterations - 1], atol=0.00051)
-    np.testing.assert_allclose(curve.ssim_smooth, ssim[curve.iterations - 1], atol=0.51 / 32767)
-    assert curve[4:] == (9, str(ARCHS[9]), "chest", "inpaint", HIGH, (1,), "ok")
 
 
 def test_a_curve_of_several_seeds_is_the_mean_and_nan_where_one_is(bench):
@@ -592,15 +578,6 @@ def test_threads_get_the_same_answers(bench):
 
 def _curve_start(bench):
     return bench.curve(1, "boat", "denoise").psnr_db[:3].tolist()
-
-
-def test_processes_get_the_same_answers(bench):
-    expected = _curve_start(bench)
-    opened = pickle.loads(pickle.dumps(bench))  # noqa: S301
-    assert _curve_start(opened) == expected
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        assert pool.apply(_curve_start, (bench,)) == expected
 
 
 # Columns

@@ -14,9 +14,9 @@ from nasdip_bench.api.gallery import folder as gallery
 from nasdip_bench.api.gallery.catalogue import BEYOND, PaperOptions, catalogue
 from nasdip_bench.api.gallery.page import markdown_page
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
-from nasdip_bench.api.statistics.agreement.noise_figure import noise_figure
-from nasdip_bench.api.statistics.early.figure import early_figure
-from nasdip_bench.api.statistics.gain_figure import gain_figure
+from nasdip_bench.api.statistics.agreement.noise import noise_figure
+from nasdip_bench.api.statistics.early import early_figure
+from nasdip_bench.api.statistics.image_gain import gain_figure
 from nasdip_bench.api.statistics.leaderboard.figure import score_leaderboard_figure
 from nasdip_bench.api.statistics.stopping.figure import stopping_figure
 from nasdip_bench.errors import ConfigError, UnknownNameError

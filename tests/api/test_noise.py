@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +13,13 @@ from scipy.stats import kendalltau
 
 from nasdip_bench.api import NASDIPBench
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
-from nasdip_bench.api.statistics.agreement.noise import BETWEEN
+from nasdip_bench.api.statistics.agreement.noise import BETWEEN, _singles_and_halves
 from nasdip_bench.api.statistics.tau_frame import MEAN
-from nasdip_bench.dataset.manifest import SCORE_VALUES
-from nasdip_bench.dataset.score_values import score_values_bytes
 from nasdip_bench.errors import UnknownNameError
-from nasdip_bench.ranks.noise import tau_of_mean
 from tests import synthetic
 
 BEST = VERDICT_TARGETS[0]
 COUNT = 12
-SCORE = ("psd_db_mse", "corrupted")
 
 
 @pytest.fixture(scope="module")
@@ -39,37 +34,17 @@ def bench(path) -> NASDIPBench:
     return NASDIPBench(path)
 
 
-def test_initialisations_are_compared_singly_and_by_halves(tmp_path):
-    """An odd number of them; `tests/api/test_from_files.py` has an even one."""
-    repeats = 5
-    path = synthetic.write_release(
-        tmp_path / "data", fidelities=("r64",), seeds={"r64": (0,)}, tasks=("denoise",)
-    )
-    rows = pq.read_table(path / "scores.parquet").to_pylist()
-    values = np.full((len(rows), repeats), np.nan, np.float32)
-    drawn, taus, halves = np.random.default_rng(2), [], []
-    for image in synthetic.IMAGES:
-        mine = [
-            place
-            for place, row in enumerate(rows)
-            if (row["proxy"], row["reference"], row["image"]) == (*SCORE, image)
-        ]
-        values[mine] = drawn.normal(size=(COUNT, 1)) + drawn.normal(size=(COUNT, repeats))
-        for place in mine:
-            rows[place] |= {"inits": repeats, "value": float(values[place].mean())}
-        of_image = values[mine].astype(np.float64).T
-        taus += [kendalltau(*pair).statistic for pair in itertools.combinations(of_image, 2)]
-        for first in range(math.ceil(repeats / 2)):
-            turned, half = np.roll(of_image, -first, axis=0), repeats // 2
-            means = turned[:half].mean(axis=0), turned[half:].mean(axis=0)
-            halves.append(kendalltau(*means).statistic)
-    synthetic.write_table(path, "scores", rows)
-    (path / SCORE_VALUES).write_bytes(score_values_bytes(values))
-    synthetic.rehash(path)
-    row = NASDIPBench(path).noise("denoise", targets=[BEST]).loc["initialisations", "/".join(SCORE)]
-    assert row["tau"] == pytest.approx(np.mean(taus))
-    assert row["tau_mean"] == pytest.approx(tau_of_mean(np.mean(halves), 2))
-    assert (row["repeats"], row["n"], row["reason"]) == (repeats, COUNT, "")
+def test_an_odd_number_of_initialisations_is_halved():
+    """An even one: `tests/api/test_from_files.py`."""
+    drawn, repeats = np.random.default_rng(2), 5
+    values = drawn.normal(size=COUNT) + drawn.normal(size=(repeats, COUNT))
+    turned = [np.roll(values, -first, axis=0) for first in range(3)]
+    halves = [(one[:2].mean(axis=0), one[2:].mean(axis=0)) for one in turned]
+    expected = [
+        np.mean([kendalltau(*pair).statistic for pair in pairs])
+        for pairs in (itertools.combinations(values, 2), halves)
+    ]
+    assert _singles_and_halves(values)[:, 0] == pytest.approx(expected)
 
 
 def test_seeds_are_those_of_their_own_table(bench):

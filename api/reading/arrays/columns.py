@@ -48,10 +48,7 @@ def _bits(buffer: Any, offset: int, count: int) -> NDArray[np.bool_]:
 
 
 def strings(column: pa.ChunkedArray) -> tuple[NDArray[Any], list[str]]:
-    """(rows,) positions of a column's strings, and the distinct strings.
-
-    Args:
-        column: column of strings, plain or dictionary-encoded.
+    """(rows,) positions of a column's strings, plain or dictionary-encoded; the distinct strings.
 
     Raises:
         DatasetError: a value is missing.
@@ -75,22 +72,15 @@ def strings(column: pa.ChunkedArray) -> tuple[NDArray[Any], list[str]]:
 def codes(column: pa.ChunkedArray, names: Sequence[str], what: str) -> NDArray[np.intp]:
     """(rows,) the position in ``names`` of each value of a column of strings.
 
-    Args:
-        column: column of strings.
-        names: all allowed values.
-        what: the column, for the message.
-
     Raises:
-        DatasetError: a value is missing or not among the names.
+        DatasetError: a value is missing or not among the names; it says ``what`` the column is.
     """
     indices, found = strings(column)
     positions = {name: position for position, name in enumerate(names)}
-    unknown = [name for name in found if name not in positions]
-    if unknown:
+    if unknown := [name for name in found if name not in positions]:
         raise DatasetError(
             f"{what} holds {unknown[0]!r}, which is not one of {', '.join(names)}; run "
             f"'nasdip-bench verify'"
         )
     places = np.array([positions[str(name)] for name in found], np.intp)
-    chosen: NDArray[np.intp] = places[indices]
-    return chosen
+    return np.asarray(places[indices])

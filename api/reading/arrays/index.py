@@ -21,11 +21,7 @@ from .targets import TARGETS
 
 
 class RunIndex:
-    """All blocks of a release; runs and scores are read when first requested.
-
-    Args:
-        folder: the dataset.
-    """
+    """All blocks and scores of a dataset folder."""
 
     def __init__(self, folder: DatasetFolder) -> None:
         self._folder = folder
@@ -99,12 +95,8 @@ class RunIndex:
     ) -> str:
         """The message for a run that the release could hold but does not.
 
-        Args:
-            block: where the run should be.
-            arch_id: row of the architecture.
-            code: its canonical string.
-            image: position of the image.
-            seeds: the requested ones, one or more of them without a run; it is about the first.
+        It is about the first of the seeds that the architecture (row, canonical string) has no run
+        with, on the image at a position.
         """
         there = block.seeds_of(arch_id, image)
         seed = next(one for one in seeds if one not in there)

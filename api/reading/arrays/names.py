@@ -13,33 +13,21 @@ from nasdip_bench.errors import UnknownNameError, unknown_name
 
 
 def image_position(image: object, images: Sequence[str], tasks: Sequence[str]) -> int:
-    """The position of an image; see `unknown_image` for the arguments and the error."""
+    """The position of an image of a release; raises `UnknownNameError` if it has none."""
     if not isinstance(image, str) or image not in images:
         raise unknown_image(image, images, tasks)
     return images.index(image)
 
 
 def unknown_image(image: object, images: Sequence[str], tasks: Sequence[str]) -> UnknownNameError:
-    """The error for an unknown image, or for a task where an image belongs.
-
-    Args:
-        image: as given.
-        images: all known images.
-        tasks: all known tasks.
-    """
+    """The error for an unknown image, or for a task where an image belongs."""
     if isinstance(image, str) and image in tasks:
         return _out_of_order(f"{image!r} is a task, where an image belongs", "image", images)
     return unknown_name("image", image, images)
 
 
 def unknown_task(task: object, tasks: Sequence[str], images: Sequence[str]) -> UnknownNameError:
-    """The error for an unknown task, or for an image where a task belongs.
-
-    Args:
-        task: as given.
-        tasks: all known tasks.
-        images: all known images.
-    """
+    """The error for an unknown task, or for an image where a task belongs."""
     if isinstance(task, str) and task in images:
         return _out_of_order(f"{task!r} is an image, where a task belongs", "task", tasks)
     return unknown_name("task", task, tasks)
@@ -58,11 +46,8 @@ def check_seed(
     """The seed, as a plain number; True is none, though it equals 1.
 
     Args:
-        seed: as given.
         seeds: all seeds of the task at the fidelity.
         default: those that are averaged if none is given.
-        task: name.
-        fidelity: name.
 
     Raises:
         UnknownNameError: it is not one of them.

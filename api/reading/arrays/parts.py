@@ -18,11 +18,7 @@ class PartReader:
     """The curves or observables of runs. Safe to share between threads and after a fork.
 
     A part is read when one of its runs is first requested, and then kept. At worst, two threads
-    read it twice.
-
-    Args:
-        folder: the dataset.
-        kind: one of `nasdip_bench.dataset.curve_parts.KINDS`.
+    read it twice. ``kind`` is one of `nasdip_bench.dataset.curve_parts.KINDS`.
     """
 
     def __init__(self, folder: DatasetFolder, kind: str) -> None:
@@ -60,8 +56,6 @@ class PartReader:
         """By name, (run, P) uint16 of some runs of a seed; all missing where a part lacks an array.
 
         Args:
-            block: task and fidelity of the runs.
-            seed: their seed.
             arch_ids: (run,) rows of their architectures.
             images: (run,) positions of their images.
 

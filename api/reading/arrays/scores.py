@@ -37,8 +37,6 @@ class ScoresBySeed:
         shape: numbers of architectures and images.
         rows: by name, columns of scores.parquet; ``seed`` is NaN where a score sees no corruption.
         pairs: (proxy, reference) by the code in ``pair``.
-        task: name.
-        fidelity: name.
         record: the manifest's facts of the task at the fidelity.
     """
 
@@ -79,11 +77,9 @@ class ScoresBySeed:
         return self._found[seed]
 
     def dense(self, column: str, seed: float) -> NDArray[np.float64]:
-        """(architecture, image, score) of a column for the corruption of a seed; NaN without a row.
+        """(architecture, image, score) of value, seconds or inits at a seed; NaN without a row.
 
-        Args:
-            column: value, seconds or inits.
-            seed: NaN for only the scores that see no corruption.
+        With NaN as seed, of only the scores that see no corruption.
         """
         mine = self._rows_of(seed)
         values = np.full(self._shape, np.nan)

@@ -1,4 +1,4 @@
-"""Results of runs: one, or several that differ only in the seed.
+"""Results of runs, one or several that differ only in the seed, and scores of an architecture.
 
 Named tuples are cheap to make, immutable, and convert to dicts. Floats are NaN where there is no
 value (a run that diverged or failed); nothing is dropped and no number means "missing".
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from nasdip_bench.proxies import named_score
 
 from .showing import displayed, html_table, shown
 
@@ -144,6 +146,29 @@ class Replicates(NamedTuple):
             rows,
             caption=f"{first.architecture}, {first.image}, {first.task}, {first.fidelity}",
         )
+
+
+class ScoreValues(dict[str, float]):
+    """From "proxy/reference" to a value; a name alone works too.
+
+    A name alone means the score's only reference, else the corrupted image
+    (`nasdip_bench.proxies.named_score`).
+
+    Raises:
+        UnknownNameError: on lookup, no such score.
+
+    Example:
+        >>> found = ScoreValues({"synflow/none": 2.0, "snip/none": 1.0})
+        >>> found["snip"], "snip" in found
+        (1.0, False)
+    """
+
+    def __missing__(self, name: str) -> float:
+        there = [tuple(key.split("/", 1)) for key in self]
+        return self["/".join(named_score(name, there))]  # type: ignore[arg-type]
+
+    def _repr_html_(self) -> str:
+        return html_table([["score", "value"]], [[name, shown(self[name])] for name in self])
 
 
 def as_json(record: Any) -> dict[str, Any]:

@@ -85,13 +85,9 @@ def html_table(
     caption: str = "",
     notes: Iterable[str] = (),
 ) -> str:
-    """A table for a notebook: the first column aligned left, the others right.
+    """A table of plain text for a notebook: the first column aligned left, the others right.
 
-    Args:
-        heads: lines of plain text.
-        rows: cells of plain text.
-        caption: above it.
-        notes: below it.
+    The caption stands above it, the notes below.
 
     Example:
         >>> "a&lt;b</td>" in html_table([["image", "n"]], [["a<b", "12"]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +15,12 @@ from nasdip_bench.errors import MissingRunError
 from nasdip_bench.ranks.noise import tau_of_mean
 from nasdip_bench.ranks.tau import NO_ESTIMATE, TauEstimate, estimate, signs_of, taus
 
+from ...exhibits.captions import sentences, setup, shortfall
+from ...exhibits.forest import Forest, Panel
+from ...exhibits.forms import estimate as as_text
 from ...reading.arrays.targets import VERDICT_TARGETS
 from ...reading.run_set import RunSet
-from ..tau_frame import FEWEST, MEAN, index_of
+from ..tau_frame import FEWEST, MEAN, index_of, too_few
 from .replicates import seed_agreement
 
 if TYPE_CHECKING:
@@ -87,13 +91,7 @@ def noise(
         rows["seeds", target] = _seeds(runs, target, level)
     rows |= {("reruns", target): _reruns(runs, target, level) for target in targets}
     frame = pd.DataFrame(list(rows.values()), index=index_of(rows, ["between", "measured"]))
-    frame.attrs = {
-        "task": task,
-        "fidelity": runs.fidelity,
-        "seeds": list(runs.seeds),
-        "images": list(runs.image_names),
-        "level": level,
-    }
+    frame.attrs = runs.facts_of(targets) | {"level": level}
     return frame
 
 
@@ -117,8 +115,7 @@ def _initialisations(runs: RunSet, level: float) -> Iterator[tuple[str, dict[str
         there = np.isfinite(values).all(axis=(1, 2, 3))
         n, repeats = int(there.sum()), values.shape[-1]
         if n < FEWEST:
-            reason = f"n = {n} is too few for an interval, {FEWEST} are needed"
-            yield name, _row(repeats=repeats, n=n, reason=reason)
+            yield name, _row(repeats=repeats, n=n, reason=too_few(n))
             continue
         samples = values[there].reshape(n, -1, repeats).transpose(1, 2, 0)
         # A score that sees no image has the same values for all images.
@@ -153,11 +150,7 @@ def _single_values(runs: RunSet) -> Iterator[tuple[str, NDArray[np.float64]]]:
 
 
 def _singles_and_halves(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(2, 1 + n) tau between single values, and between halves, and their influences.
-
-    Args:
-        values: (initialisation, n).
-    """
+    """(2, 1 + n) tau of single (initialisation, n) values, and of halves, with influences."""
     repeats = len(values)
     pairs = itertools.combinations([signs_of(of) for of in values], 2)
     singles = np.mean([taus(*pair).expansion for pair in pairs], axis=0)
@@ -168,10 +161,10 @@ def _singles_and_halves(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _seeds(runs: RunSet, target: str, level: float) -> dict[str, Any]:
-    block, names = runs.block, list(runs.image_names)
+    block, at = runs.block, runs.fidelity
     try:
         frame = seed_agreement(
-            runs.bench, runs.task, target=target, images=names, fidelity=runs.fidelity, level=level
+            runs.bench, runs.task, target=target, images=runs.image_names, fidelity=at, level=level
         )
     except MissingRunError as error:
         return _row(repeats=len(block.seeds), n=0, reason=str(error))
@@ -218,10 +211,87 @@ def _reruns(runs: RunSet, target: str, level: float) -> dict[str, Any]:
     first = np.array(
         [values[row["arch_id"], places[row["image"]], block.position(row["seed"])] for row in again]
     )
-    difference = np.array([row[_RERUN_COLUMNS[target]] for row in again])
+    difference, n = np.array([row[_RERUN_COLUMNS[target]] for row in again]), len(again)
     rms = float(np.sqrt(np.mean(difference**2)))
-    if len(again) < FEWEST:
-        reason = f"n = {len(again)} is too few for an interval, {FEWEST} are needed"
-        return _row(repeats=2, n=len(again), difference_db=rms, reason=reason)
+    if n < FEWEST:
+        return _row(repeats=2, n=n, difference_db=rms, reason=too_few(n))
     between = taus(signs_of(first), signs_of(first + difference))
-    return _row(estimate(between.expansion, level), repeats=2, n=len(again), difference_db=rms)
+    return _row(estimate(between.expansion, level), repeats=2, n=n, difference_db=rms)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class NoiseFigure(Forest):
+    """Tau between repeated measurements.
+
+    Attributes:
+        frame: from `noise`, with its ``attrs``.
+    """
+
+    across = "tau between two measurements"
+
+    def lines(self) -> dict[str, str]:
+        """What was repeated, by what was measured."""
+        return {f"{measured} ({between})": between for between, measured in self.frame.index}
+
+    def panels(self) -> list[Panel]:
+        """Tau between single measurements, and between means of all."""
+        names = ("tau", "low", "high")
+        return [
+            Panel(title, *(self.frame[f"{name}{of}"].to_numpy(float) for name in names))
+            for title, of in (("two single values", ""), ("two means of all", "_mean"))
+        ]
+
+    def heads(self) -> list[list[str]]:
+        """Names of the columns."""
+        return [
+            ["measured", "between two", "tau", "tau of means", "repeats", "RMS, dB", "n"],
+            ["", "", "(interval)", "(interval)", "", "", ""],
+        ]
+
+    def body(self) -> list[list[str]]:
+        """One row per measurement."""
+        return [
+            [
+                measured,
+                between,
+                as_text(*row[["tau", "low", "high"]]),
+                as_text(*row[["tau_mean", "low_mean", "high_mean"]]),
+                str(row["repeats"]),
+                "--" if math.isnan(row["difference_db"]) else f"{row['difference_db']:.2f}",
+                str(row["n"]),
+            ]
+            for (between, measured), row in self.frame.iterrows()
+        ]
+
+
+def noise_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> NoiseFigure:
+    """How noisy rankings are, to print, save or draw.
+
+    Args:
+        task: name.
+        **how: passed to `noise`.
+
+    Raises:
+        NasdipError: as in `noise`.
+
+    Example:
+        >>> noise_figure(NASDIPBench("data/"), "denoise").heads()[0][0]
+        'measured'
+    """
+    frame = noise(bench, task, **how)
+    facts = frame.attrs
+    without = frame[frame["reason"] != ""].reset_index().groupby(["between", "reason"])["measured"]
+    return NoiseFigure(
+        frame=frame,
+        caption=sentences(
+            f"How noisy are rankings ({task})? Kendall's tau-b over architectures between two "
+            f"measurements of the same quantity, with its {100 * facts['level']:g} % interval: two "
+            f"scoring initialisations of a score (and two means of all), two seeds of a run, or a "
+            f"run and the same run trained again.",
+            f"At {setup(bench, facts)}.",
+            shortfall(bench, facts, facts["images"]),
+        ),
+        notes=tuple(
+            f"-- : {', '.join(of)} ({between}): {reason}." for (between, reason), of in without
+        ),
+    )

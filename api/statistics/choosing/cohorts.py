@@ -8,14 +8,13 @@ here; the runs are looked up.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError, check_whole
 from nasdip_bench.proxies import named_score
 
@@ -28,8 +27,7 @@ PROXY = "psd_db_strip_mse/corrupted"
 COHORTS = (5, 15)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cohort:
+class Cohort(NamedTuple):
     """The architectures with the lowest score on an image.
 
     Attributes:
@@ -113,29 +111,10 @@ class ScoredRuns:
         order = np.argsort(score, kind="stable")  # NaN is last
         members = order[: min(size, self.count(image))]
         if not np.isfinite(value[members]).any():
-            nothing = {"best": -1, "value": math.nan, "rank": 0, "regret": math.nan}
-            return Cohort(size=size, members=members, **nothing)  # type: ignore[arg-type]
+            return Cohort(size, members, -1, math.nan, 0, math.nan)
         best = int(members[np.nanargmax(value[members])])
-        return Cohort(
-            size=size,
-            members=members,
-            best=best,
-            value=float(self.values[best, image]),
-            rank=1 + int((value > value[best]).sum()),
-            regret=float(np.nanmax(value) - value[best]),
-        )
-
-
-def check_sizes(sizes: Sequence[int]) -> None:
-    """Check the sizes of cohorts.
-
-    Raises:
-        ConfigError: not several whole numbers of at least 1.
-    """
-    if not isinstance(sizes, Iterable):
-        raise ConfigError(f"cohort sizes {sizes!r} must be several whole numbers, such as (5, 15)")
-    for size in sizes:
-        check_whole("cohort size", size, 1)
+        rank, regret = 1 + int((value > value[best]).sum()), np.nanmax(value) - value[best]
+        return Cohort(size, members, best, float(value[best]), rank, float(regret))
 
 
 def scored_runs(
@@ -145,40 +124,32 @@ def scored_runs(
     fidelity: str | None,
     seed: int | None,
     proxy: str,
-    sizes: Sequence[int],
+    sizes: Collection[int],
 ) -> ScoredRuns:
     """Scores and runs of a release.
 
     Args:
-        task: name.
         target: column of runs.parquet where higher is better.
-        fidelity: None for the release's default for the task.
         seed: seed of the runs and of the corruption that the score sees; a cohort has one seed.
             None for the first default seed.
         proxy: name of a score (`nasdip_bench.proxies.named_score`).
         sizes: cohort sizes to check.
 
     Raises:
-        ConfigError: a size below 1, or no sizes.
+        ConfigError: not several whole numbers of at least 1.
         UnknownNameError: an unknown task, target, fidelity, seed or score.
         MissingRunError: the release has no run of the task at the fidelity.
     """
-    check_sizes(sizes)
-    if not sizes:
-        raise ConfigError("no cohort sizes: give at least one, such as 15")
+    if not isinstance(sizes, Collection) or not sizes:
+        raise ConfigError(f"cohort sizes {sizes!r} must be several whole numbers, such as (5, 15)")
+    for size in sizes:
+        check_whole("cohort size", size, 1)
     block = bench.runs.block(task, fidelity)
     one, *others = block.choose_seeds(seed)
     _, scores = bench.runs.scores(task, block.fidelity, one)
     wanted = named_score(proxy, scores.columns)
-    return ranked_runs(
-        bench,
-        block,
-        one,
-        target,
-        scores.values[:, :, scores.columns.index(wanted)],
-        "/".join(wanted),
-        others=tuple(others),
-    )
+    column = scores.values[:, :, scores.columns.index(wanted)]
+    return ranked_runs(bench, block, one, target, column, "/".join(wanted), tuple(others))
 
 
 def ranked_runs(
@@ -193,8 +164,6 @@ def ranked_runs(
     """The runs of a seed, with the numbers to rank architectures by, lowest first.
 
     Args:
-        block: the runs of a task at a fidelity.
-        seed: one of the block's.
         target: column of runs.parquet where higher is better.
         column: (architecture, image) float64; not finite if an architecture is not a candidate.
         proxy: name of the numbers.
@@ -204,9 +173,7 @@ def ranked_runs(
         UnknownNameError: an unknown target.
     """
     block.check_ranked(target)
-    statuses = block.statuses(seed)
-    done = (statuses == STATUSES.index("ok")) | (statuses == STATUSES.index("diverged"))
-    chosen_from = done & np.isfinite(column)
+    chosen_from = block.ended(seed) & np.isfinite(column)
     return ScoredRuns(
         task=block.task,
         fidelity=block.fidelity,

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.errors import ConfigError, MissingRunError, check_whole
+from nasdip_bench.errors import ConfigError, check_whole
 from nasdip_bench.ranks.bootstrap import expanded_level, percentile_interval
 from nasdip_bench.ranks.tau import tau_b
 
 from ...reading.run_set import RunSet
 from ..choosing.candidates import scores_of_release
-from ..tau_frame import FEWEST, MEAN, Resampling, index_of
+from ..tau_frame import FEWEST, MEAN, Resampling, check_enough, index_of
 from .baselines import PREDICTORS, Predictor
 
 if TYPE_CHECKING:
@@ -103,11 +103,7 @@ def predictor_table(
     )
     values = runs.values()
     some = np.flatnonzero(np.isfinite(values).all(axis=(1, 2)))
-    if len(some) < 2 + FEWEST:
-        raise MissingRunError(
-            f"only {len(some)} architectures have runs of {task!r} on all images at all seeds; at "
-            f"least {2 + FEWEST} are needed: name fewer images, or one seed"
-        )
+    check_enough(runs, len(some), 2 + FEWEST)
     chosen, everyone = _sizes(sizes, len(some)), _named(predictors or {})
     orders = [np.random.default_rng([rng, repeat]).permutation(some) for repeat in range(repeats)]
     score, of_score = _best_score(runs, values, some)

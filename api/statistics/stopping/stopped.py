@@ -62,14 +62,7 @@ class Stopped(NamedTuple):
 
     def on(self, image: int) -> Stopped:
         """The same on one image; arrays (architecture, seed)."""
-        return Stopped(
-            self.parameters,
-            self.iteration[:, image],
-            self.trained[:, image],
-            self.psnr_db[:, image],
-            self.ssim[:, image],
-            self.stopped[:, image],
-        )
+        return Stopped._make([self.parameters, *(array[:, image] for array in self[1:])])
 
 
 def rule_families(runs: RunSet, rules: Rules | None) -> dict[str, list[Stopped]]:
@@ -98,11 +91,13 @@ def how_chosen(name: str, candidates: Sequence[Stopped]) -> str:
 
 def _shipped_rules(runs: RunSet) -> dict[str, list[Stopped]]:
     recorded = runs.bench.stops(runs.task, fidelity=runs.fidelity)
-    families: dict[str, list[Stopped]] = {ORACLE: [_oracle(runs)]}
-    families["fixed"] = _fixed(runs)
     stop = runs.block.record.stop
-    families[f"fixed(iteration={stop})"] = [followed(runs, Fixed(stop))]
-    families["last"] = [followed(runs, Last())]
+    families: dict[str, list[Stopped]] = {
+        ORACLE: [_oracle(runs)],
+        "fixed": _fixed(runs),
+        f"fixed(iteration={stop})": [followed(runs, Fixed(stop))],
+        "last": [followed(runs, Last())],
+    }
     alone = {*map(str, _PUBLISHED), str(target_rule(get_task(runs.task).kind))}  # and cross-fitted
     for number, (name, parameters) in enumerate(recorded.rules):
         one = _recorded(runs, recorded, number, parameters)
@@ -147,7 +142,7 @@ def _own_rules(runs: RunSet, rules: Rules | None) -> dict[str, list[Stopped]]:
 
 
 def _recorded(runs: RunSet, stops: RecordedStops, number: int, parameters: str) -> Stopped:
-    places = [runs.block.position(one) for one in runs.seeds]
+    places = runs.places
     delivered = stops.delivered[number][:, :, places].astype(np.float64)
     return Stopped(
         parameters,
@@ -169,9 +164,8 @@ def _oracle(runs: RunSet) -> Stopped:
 def _fixed(runs: RunSet) -> list[Stopped]:
     """The fixed stop at every kept iteration."""
     curves = runs.bench.curves(runs.task, fidelity=runs.fidelity)
-    places = [curves.seeds.index(one) for one in runs.seeds]
     psnr, ssim = (
-        np.where(np.isfinite(array[..., -1:]), array, np.nan)[:, :, places].astype(np.float64)
+        np.where(np.isfinite(array[..., -1:]), array, np.nan)[:, :, runs.places].astype(np.float64)
         for array in (curves.psnr_smooth_db, curves.ssim_smooth)
     )
     found = []
@@ -223,14 +217,13 @@ def _fits(runs: RunSet, images: NDArray[np.integer], seed: int) -> Fits:
         for row in rows
         if (row["task"], row["fidelity"], row["seed"]) == (runs.task, runs.fidelity, seed)
     }
-    names = [runs.bench.images[image] for image in images.tolist()]
-    found = [estimates.get(name) for name in names]
+    found = [estimates.get(runs.bench.images[image]) for image in images.tolist()]
     sigma = task.sigma_255 / 255 if isinstance(task, Denoise) else np.nan
     return Fits(
         kind=task.kind,
         budget=runs.block.record.iterations,
         stop=runs.block.record.stop,
-        sigma=np.full(len(names), sigma),
+        sigma=np.full(len(found), sigma),
         sigma_estimate=np.array([np.nan if one is None else one for one in found], np.float64),
     )
 
@@ -238,8 +231,7 @@ def _fits(runs: RunSet, images: NDArray[np.integer], seed: int) -> Fits:
 def _at_iteration(runs: RunSet, iteration: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     """The value of a curve at the kept point nearest to each run's iteration."""
     curves = runs.bench.curves(runs.task, fidelity=runs.fidelity)
-    places = [curves.seeds.index(one) for one in runs.seeds]
-    array = np.asarray(getattr(curves, name))[:, :, places].astype(np.float64)
+    array = getattr(curves, name)[:, :, runs.places].astype(np.float64)
     middle = (curves.iterations[1:] + curves.iterations[:-1]) / 2
     point = np.searchsorted(middle, np.nan_to_num(iteration, nan=1.0))
     found = np.take_along_axis(array, point[..., None], axis=3)[..., 0]

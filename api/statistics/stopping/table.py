@@ -134,16 +134,15 @@ def kept_point_agreement(
     recorded = bench.stops(task, fidelity=runs.fidelity)
     iterations = bench.curves(task, fidelity=runs.fidelity, seed=runs.seeds[0]).iterations
     gap = np.diff(iterations, prepend=0, append=iterations[-1])  # before and after each point
-    places = [runs.block.position(one) for one in runs.seeds]
     rows = {}
     for number, (name, parameters) in enumerate(recorded.rules):
         kept = followed(runs, parse_rule(f"{name}({parameters})"))
-        full = recorded.delivered[number][:, :, places]
+        full = recorded.delivered[number][:, :, runs.places]
         both = (full > 0) & np.isfinite(kept.psnr_db)
         place = np.searchsorted(iterations, full[both])
         near = np.maximum(gap[place], gap[place + 1])
         apart = np.abs(kept.iteration[both] - full[both])
-        difference = kept.psnr_db[both] - recorded.psnr_smooth_db[number][:, :, places][both]
+        difference = kept.psnr_db[both] - recorded.psnr_smooth_db[number][:, :, runs.places][both]
         rows[name, parameters] = {
             "agree": float(np.mean(apart <= near)) if both.any() else np.nan,
             "bias_db": float(np.mean(difference)) if both.any() else np.nan,
@@ -174,9 +173,7 @@ def _cross_fitted(lost: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def _row(
-    picked: Sequence[Stopped],
-    lost: NDArray[np.float64],
-    resampling: Resampling,
+    picked: Sequence[Stopped], lost: NDArray[np.float64], resampling: Resampling
 ) -> dict[str, Any]:
     """The mean over some images.
 
@@ -190,10 +187,10 @@ def _row(
     low, high = _interval(lost, resampling)
     return {
         "parameters": named.pop() if len(named) == 1 else "by image",
-        "iteration": _mean_of_means([one.iteration for one in picked]),
-        "trained": _mean_of_means([one.trained for one in picked]),
-        "psnr_db": _mean_of_means([one.psnr_db for one in picked]),
-        "ssim": _mean_of_means([one.ssim for one in picked]),
+        **{
+            name: _mean_of_means([getattr(one, name) for one in picked])
+            for name in ("iteration", "trained", "psnr_db", "ssim")
+        },
         "lost_db": _mean_of_means(lost),
         "lost_p95_db": _percentile(lost, 95),
         "low": low,
