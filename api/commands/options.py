@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from inspect import Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -139,26 +140,52 @@ def show(exhibit: Exhibit, form: str, out: Path | None) -> None:
         emit(exhibit.written(form or "csv"), None)
 
 
-def show_figure(
-    figure: Callable[..., Exhibit],
-    data: Path | None,
-    task: str,
-    images: str,
-    fidelity: str | None,
-    form: str,
-    out: Path | None,
-    **how: Any,
+def _shared(
+    task: Task = "denoise",
+    images: Images = "all",
+    fidelity: FidelityName = None,
+    form: Form = "",
+    out: Picture = None,
+    data: Data = None,
 ) -> None:
-    """Make a figure of a statistic, and `show` it.
+    """The options of all commands that `exhibit_command` makes."""
+
+
+def exhibit_command(
+    exhibit: Callable[..., Exhibit], *, images: bool = True, out: Any = Picture
+) -> Callable[[Callable[..., dict[str, Any]]], Callable[..., None]]:
+    """Make the command of an exhibit from a function of the options that only it has.
 
     Args:
-        figure: function of a release and a task.
-        data, task, images, fidelity, form, out: the options that all commands of figures have.
-        **how: arguments that only some of them have.
+        exhibit: function of a release and a task.
+        images: whether images can be chosen.
+        out: the option ``--out``.
+
+    Returns:
+        a decorator of a function that returns keyword arguments of the exhibit.
     """
-    check_form(form, out)
-    made = figure(NASDIPBench(data), task, images=image_names(images), fidelity=fidelity, **how)
-    show(made, form, out)
+    shared = dict(signature(_shared, eval_str=True).parameters)
+    shared["out"] = shared["out"].replace(annotation=out)
+    first = [shared.pop("task"), shared.pop("images")][: 1 + images]
+
+    def decorate(own: Callable[..., dict[str, Any]]) -> Callable[..., None]:
+        def command(
+            task: str, fidelity: str | None, form: str, out: Path | None, data: Path | None,
+            images: str | None = None, **options: Any,
+        ) -> None:  # fmt: skip
+            check_form(form, out)
+            how = own(**options)
+            if images is not None:
+                how["images"] = image_names(images)
+            show(exhibit(NASDIPBench(data), task, fidelity=fidelity, **how), form, out)
+
+        between = signature(own, eval_str=True).parameters.values()
+        every = Signature([*first, *between, *shared.values()])
+        command.__signature__ = every  # type: ignore[attr-defined]
+        command.__doc__ = own.__doc__
+        return command
+
+    return decorate
 
 
 def show_frame(
