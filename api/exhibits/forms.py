@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Sequence
 _LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
     | {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}
-    | {"²": "$^2$"}
+    | {"²": "$^2$", "†": "$^\\dagger$"}
 )
 
 

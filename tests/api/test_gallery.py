@@ -12,7 +12,7 @@ from nasdip_bench import NASDIPBench
 from nasdip_bench.api import figure4, search_leaderboard_figure, write_paper
 from nasdip_bench.api.gallery import folder as gallery
 from nasdip_bench.api.gallery.catalogue import BEYOND, PaperOptions, catalogue
-from nasdip_bench.api.gallery.page import markdown_page
+from nasdip_bench.api.gallery.folder import markdown_page
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.statistics.agreement.noise_figure import noise_figure
 from nasdip_bench.api.statistics.early.figure import early_figure
