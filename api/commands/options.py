@@ -18,7 +18,7 @@ from nasdip_bench.errors import ConfigError, check_name
 
 from ..benchmark import NASDIPBench
 from ..exhibits.exhibit import ENDINGS, FORMS, Exhibit, check_ending, check_writable, write_text
-from ..exhibits.frame_text import frame_text
+from ..exhibits.forms import frame_text
 from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.records.showing import shown
 
@@ -134,10 +134,10 @@ def show(exhibit: Exhibit, form: str, out: Path | None) -> None:
     if out is not None:
         exhibit.save(out)
         print(f"written: {out}")
-    elif form in ("", "text") and sys.stdout.isatty():
-        emit(exhibit.text(shutil.get_terminal_size().columns), None)
+    elif form in ("", "text") and (width := _screen_width()):
+        print(exhibit.text(width), end="")
     else:
-        emit(exhibit.written(form or "csv"), None)
+        print(exhibit.written(form or "csv"), end="")
 
 
 def _shared(
@@ -166,7 +166,8 @@ def exhibit_command(
     """
     shared = dict(signature(_shared, eval_str=True).parameters)
     shared["out"] = shared["out"].replace(annotation=out)
-    first = [shared.pop("task"), shared.pop("images")][: 1 + images]
+    if not images:
+        del shared["images"]
 
     def decorate(own: Callable[..., dict[str, Any]]) -> Callable[..., None]:
         def command(
@@ -179,8 +180,8 @@ def exhibit_command(
                 how["images"] = image_names(images)
             show(exhibit(NASDIPBench(data), task, fidelity=fidelity, **how), form, out)
 
-        between = signature(own, eval_str=True).parameters.values()
-        every = Signature([*first, *between, *shared.values()])
+        first, *others = shared.values()
+        every = Signature([first, *signature(own, eval_str=True).parameters.values(), *others])
         command.__signature__ = every  # type: ignore[attr-defined]
         command.__doc__ = own.__doc__
         return command
@@ -206,17 +207,25 @@ def show_frame(
         text: another frame to show as text.
     """
     check_form(form, out, ("text", "csv"))
+    width = _screen_width() if out is None else None
     if out is not None:
         form = "csv" if out.suffix.lower() == ".csv" else "text"
-    if (form or _form_of_stdout()) == "csv":
-        emit(frame.to_csv(index=index, lineterminator="\n"), out)
-        return
-    here = text
-    if here is None:
-        here = frame if index else frame.set_index(frame.columns[0])
-    screen = out is None and sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if screen else None
-    emit(_facts(frame.attrs) + frame_text(here, width), out)
+    if form == "csv" or not (form or width):
+        content = frame.to_csv(index=index, lineterminator="\n")
+    else:
+        if text is None:
+            text = frame if index else frame.set_index(frame.columns[0])
+        content = _facts(frame.attrs) + frame_text(text, width)
+    if out is None:
+        print(content, end="")
+    else:
+        write_text(out, content)
+        print(f"written: {out}")
+
+
+def _screen_width() -> int | None:
+    """Columns of the terminal; None if the output goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _facts(facts: Mapping[str, Any]) -> str:
@@ -257,20 +266,3 @@ def finish(app: typer.Typer) -> None:
     for group in app.registered_groups:
         if group.typer_instance is not None:
             finish(group.typer_instance)
-
-
-def _form_of_stdout() -> str:
-    return "text" if sys.stdout.isatty() else "csv"
-
-
-def emit(content: str, out: Path | None) -> None:
-    """Print text, or write it to a file.
-
-    Raises:
-        ConfigError: the file cannot be written.
-    """
-    if out is None:
-        print(content, end="")
-        return
-    write_text(out, content)
-    print(f"written: {out}")

@@ -86,8 +86,8 @@ def predictors_command(
 ) -> dict[str, Any]:
     """Print or draw how many trained architectures teach a predictor to rank the others."""
     how = {"sizes": integers("--sizes", sizes)} if sizes is not None else {}
-    how |= {"repeats": repeats, "target": target, "seed": seed}
-    return how | {"level": level, "resamples": resamples}
+    of_training = {"repeats": repeats, "target": target, "seed": seed}
+    return how | of_training | {"level": level, "resamples": resamples}
 
 
 @exhibit_command(stopping_figure)

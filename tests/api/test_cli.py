@@ -87,18 +87,6 @@ def test_query_as_text_and_json(call, bench):
     assert json.loads(out)["best_psnr_db"] is None
 
 
-def test_table_1_takes_its_options(call):
-    out = call("table", 1, "--format", "text")[1]
-    assert out.startswith("Table 1 (denoise)")
-    assert "fidelity r64c16i40" in out
-    other = ("--task", "inpaint", "--target", "seconds", "--seed", 1, "--all")
-    out = call("table", 1, *other, "--format", "text")[1]
-    assert "Table 1 (inpaint)" in out
-    assert "Target seconds; fidelity r64 " in out
-    assert "seed 1;" in out
-    assert "parameters" in out
-
-
 def test_best(call, bench):
     status, out, _ = call("best", "--image", "lena", "-k", 3)
     assert status == 0

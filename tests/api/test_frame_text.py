@@ -16,6 +16,8 @@ from nasdip_bench.api import (
     cli,
     early_figure,
     figure1,
+    figure3,
+    figure4,
     gain_figure,
     noise_figure,
     predictor_figure,
@@ -25,7 +27,8 @@ from nasdip_bench.api import (
     stopping_figure,
     table1,
 )
-from nasdip_bench.api.exhibits.frame_text import frame_text
+from nasdip_bench.api.exhibits.forms import frame_text
+from nasdip_bench.api.paper.table1 import BEST_ITERATION
 from nasdip_bench.api.statistics.tau_frame import MEAN
 
 FRAME = pd.DataFrame(
@@ -91,8 +94,13 @@ FRAMES = {
     ),
 }
 EXHIBITS = {
-    "table 1": table1,
+    "table 1 --task inpaint --target seconds --seed 1 --all": (
+        lambda b: table1(b, "inpaint", target="seconds", seed=1, all_scores=True)
+    ),
+    "table best-iteration --all": lambda b: table1(b, target=BEST_ITERATION, all_scores=True),
     "figure 1 -k 3": lambda b: figure1(b, k=3),
+    "figure 3 --score psd_db_mse": lambda b: figure3(b, score="psd_db_mse"),
+    "figure 4 --task inpaint": lambda b: figure4(b, "inpaint"),
     "gain --targets last_psnr_smooth_db --resamples 5": (
         lambda b: gain_figure(b, "denoise", targets=["last_psnr_smooth_db"], resamples=5)
     ),

@@ -170,6 +170,7 @@ def test_names_of_budgets_can_be_given_a_meaning(bench):
         at(iteration) for iteration in (40, 20, 2, 1, 1)
     ]
     assert psnr(13) == at(13)  # iterations: it is no name
+    assert "ms, 40 iterations, seed 0, 1\n" in api.query_info_str_by_arch(1, "200")
     with pytest.raises(UnknownNameError, match="iteration 91 must be a whole number from 1 to 40"):
         api.simulate_train_eval(1, "lena-denoise", hp=91)
     with pytest.raises(ConfigError, match=r"iepoch 12 must be a whole number from 0 to 11"):
@@ -462,7 +463,7 @@ def test_what_it_prints(api, capsys):
     text = api.query_by_arch(api[1], "40")
     assert text == api.query_info_str_by_arch(1)
     assert text.startswith(api[1])
-    assert "ms, 40 iterations, seed 0, 1\nlena-denoise " in text
+    assert "lena-denoise" in text
     assert "psnr = " in text
     api.show(1)
     assert capsys.readouterr().out == f"000001\n{text}\n"
