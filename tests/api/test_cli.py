@@ -88,24 +88,15 @@ def test_query_as_text_and_json(call, bench):
 
 
 def test_best(call, bench):
-    status, out, _ = call("best", "--image", "lena", "-k", 3)
-    assert status == 0
-    found = rows(out)
-    expected = bench.top_k("denoise", k=3, images="lena")
-    assert [int(row["arch_id"]) for row in found] == [one.arch_id for one in expected]
-    assert [float(row["value"]) for row in found] == [one.value for one in expected]
-    assert found[0]["seeds"] == "0"
-    limited = rows(call("best", "--max-seconds", 12, "-k", 1)[1])
-    assert limited[0]["candidates"] == "3"
-    assert limited[0]["images"] == "(mean)"
-
-
-def test_best_of_some_images(call, bench):
-    for spelled in ("--image", "--images"):
-        found = rows(call("best", "-k", 2, spelled, "lena,boat")[1])
-        expected = bench.top_k("denoise", k=2, images=["lena", "boat"])
+    for images in ("lena", "lena,boat"):
+        found = rows(call("best", "--images", images, "-k", 3)[1])
+        expected = bench.top_k("denoise", k=3, images=images.split(","))
         assert [int(row["arch_id"]) for row in found] == [one.arch_id for one in expected]
-        assert {row["images"] for row in found} == {"lena boat"}
+        assert [float(row["value"]) for row in found] == [one.value for one in expected]
+        assert {row["images"] for row in found} == {images.replace(",", " ")}
+        assert {row["seeds"] for row in found} == {"0"}
+    (limited,) = rows(call("best", "--max-seconds", 12, "-k", 1)[1])
+    assert (limited["candidates"], limited["images"]) == ("3", "(mean)")
 
 
 def test_a_diverged_curve_has_empty_cells(call):
