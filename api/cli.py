@@ -26,15 +26,9 @@ from .commands.options import (
     image_names,
     show_frame,
 )
-from .commands.paper import figure, paper_command, table
-from .commands.queries import (
-    best_command,
-    curve_command,
-    query_command,
-)
-from .commands.replay import replay_command
-from .commands.report import report_command
-from .commands.search import search_command, search_leaderboard_command
+from .commands.paper import figure, paper_command, report_command, table
+from .commands.queries import best_command, curve_command, query_command
+from .commands.search import replay_command, search_command, search_leaderboard_command
 from .commands.statistics import (
     agreement_command,
     early_command,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from inspect import Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ from nasdip_bench.errors import ConfigError, check_name
 
 from ..benchmark import NASDIPBench
 from ..exhibits.exhibit import ENDINGS, FORMS, Exhibit, check_ending, check_writable, write_text
-from ..exhibits.frame_text import frame_text
+from ..exhibits.forms import frame_text
 from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.records.showing import shown
 
@@ -133,32 +134,59 @@ def show(exhibit: Exhibit, form: str, out: Path | None) -> None:
     if out is not None:
         exhibit.save(out)
         print(f"written: {out}")
-    elif form in ("", "text") and sys.stdout.isatty():
-        emit(exhibit.text(shutil.get_terminal_size().columns), None)
+    elif form in ("", "text") and (width := _screen_width()):
+        print(exhibit.text(width), end="")
     else:
-        emit(exhibit.written(form or "csv"), None)
+        print(exhibit.written(form or "csv"), end="")
 
 
-def show_figure(
-    figure: Callable[..., Exhibit],
-    data: Path | None,
-    task: str,
-    images: str,
-    fidelity: str | None,
-    form: str,
-    out: Path | None,
-    **how: Any,
+def _shared(
+    task: Task = "denoise",
+    images: Images = "all",
+    fidelity: FidelityName = None,
+    form: Form = "",
+    out: Picture = None,
+    data: Data = None,
 ) -> None:
-    """Make a figure of a statistic, and `show` it.
+    """The options of all commands that `exhibit_command` makes."""
+
+
+def exhibit_command(
+    exhibit: Callable[..., Exhibit], *, images: bool = True, out: Any = Picture
+) -> Callable[[Callable[..., dict[str, Any]]], Callable[..., None]]:
+    """Make the command of an exhibit from a function of the options that only it has.
 
     Args:
-        figure: function of a release and a task.
-        data, task, images, fidelity, form, out: the options that all commands of figures have.
-        **how: arguments that only some of them have.
+        exhibit: function of a release and a task.
+        images: whether images can be chosen.
+        out: the option ``--out``.
+
+    Returns:
+        a decorator of a function that returns keyword arguments of the exhibit.
     """
-    check_form(form, out)
-    made = figure(NASDIPBench(data), task, images=image_names(images), fidelity=fidelity, **how)
-    show(made, form, out)
+    shared = dict(signature(_shared, eval_str=True).parameters)
+    shared["out"] = shared["out"].replace(annotation=out)
+    if not images:
+        del shared["images"]
+
+    def decorate(own: Callable[..., dict[str, Any]]) -> Callable[..., None]:
+        def command(
+            task: str, fidelity: str | None, form: str, out: Path | None, data: Path | None,
+            images: str | None = None, **options: Any,
+        ) -> None:  # fmt: skip
+            check_form(form, out)
+            how = own(**options)
+            if images is not None:
+                how["images"] = image_names(images)
+            show(exhibit(NASDIPBench(data), task, fidelity=fidelity, **how), form, out)
+
+        first, *others = shared.values()
+        every = Signature([first, *signature(own, eval_str=True).parameters.values(), *others])
+        command.__signature__ = every  # type: ignore[attr-defined]
+        command.__doc__ = own.__doc__
+        return command
+
+    return decorate
 
 
 def show_frame(
@@ -179,17 +207,25 @@ def show_frame(
         text: another frame to show as text.
     """
     check_form(form, out, ("text", "csv"))
+    width = _screen_width() if out is None else None
     if out is not None:
         form = "csv" if out.suffix.lower() == ".csv" else "text"
-    if (form or _form_of_stdout()) == "csv":
-        emit(frame.to_csv(index=index, lineterminator="\n"), out)
-        return
-    here = text
-    if here is None:
-        here = frame if index else frame.set_index(frame.columns[0])
-    screen = out is None and sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if screen else None
-    emit(_facts(frame.attrs) + frame_text(here, width), out)
+    if form == "csv" or not (form or width):
+        content = frame.to_csv(index=index, lineterminator="\n")
+    else:
+        if text is None:
+            text = frame if index else frame.set_index(frame.columns[0])
+        content = _facts(frame.attrs) + frame_text(text, width)
+    if out is None:
+        print(content, end="")
+    else:
+        write_text(out, content)
+        print(f"written: {out}")
+
+
+def _screen_width() -> int | None:
+    """Columns of the terminal; None if the output goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _facts(facts: Mapping[str, Any]) -> str:
@@ -230,20 +266,3 @@ def finish(app: typer.Typer) -> None:
     for group in app.registered_groups:
         if group.typer_instance is not None:
             finish(group.typer_instance)
-
-
-def _form_of_stdout() -> str:
-    return "text" if sys.stdout.isatty() else "csv"
-
-
-def emit(content: str, out: Path | None) -> None:
-    """Print text, or write it to a file.
-
-    Raises:
-        ConfigError: the file cannot be written.
-    """
-    if out is None:
-        print(content, end="")
-        return
-    write_text(out, content)
-    print(f"written: {out}")

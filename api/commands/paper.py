@@ -1,11 +1,10 @@
-"""Commands that regenerate the paper: a table, a figure, everything at once."""
+"""Commands that write the paper's tables and figures, all exhibits, and the offline page."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,7 +12,7 @@ from nasdip_bench.console.app import new_app
 from nasdip_bench.console.options import split
 
 from ..benchmark import NASDIPBench
-from ..exhibits.exhibit import FORMS, Figure
+from ..exhibits.exhibit import FORMS
 from ..gallery.catalogue import PaperOptions
 from ..gallery.folder import PAGE, write_paper
 from ..paper.figure1 import figure1
@@ -35,6 +34,7 @@ from .options import (
     TopK,
     check_form,
     ends_in,
+    exhibit_command,
     image_names,
     show,
 )
@@ -63,26 +63,20 @@ ImageSet = Annotated[
 ]
 Experiments = Annotated[Path, typer.Option(help="A build of experiments.")]
 EXPERIMENTS = Path("builds/experiments")
+SeedOfSearch = Annotated[
+    int | None, typer.Option("--seed", help="Default: the lowest that a search has.")
+]
 Inits = Annotated[int, typer.Option(help="Number of initialisations to average.")]
 Device = Annotated[str, typer.Option(help="Where to run the networks: cpu, cuda ...")]
 
 
 @table.command("1")
+@exhibit_command(table1, images=False, out=TableFile)
 def table1_command(
-    task: Task = "denoise",
-    target: Target = PAPER_TARGET,
-    fidelity: FidelityName = None,
-    seed: Seed = None,
-    all_scores: AllScores = False,
-    form: Form = "",
-    out: TableFile = None,
-    data: Data = None,
-) -> None:
+    target: Target = PAPER_TARGET, seed: Seed = None, all_scores: AllScores = False
+) -> dict[str, Any]:
     """Kendall's tau between PSNR and training-free scores."""
-    check_form(form, out)
-    bench = NASDIPBench(data)
-    made = table1(bench, task, target=target, fidelity=fidelity, seed=seed, all_scores=all_scores)
-    show(made, form, out)
+    return {"target": target, "seed": seed, "all_scores": all_scores}
 
 
 @table.command("3", help="PSNR by selection on the resized and on the full image.")
@@ -90,7 +84,7 @@ def table1_command(
 def comparison_command(
     context: typer.Context,
     experiments: Experiments = EXPERIMENTS,
-    seed: Seed = None,
+    seed: SeedOfSearch = None,
     form: Form = "",
     out: TableFile = None,
 ) -> None:
@@ -104,41 +98,29 @@ def comparison_command(
 
 
 @table.command("best-iteration")
-def best_iteration_command(
-    task: Task = "denoise",
-    fidelity: FidelityName = None,
-    seed: Seed = None,
-    all_scores: AllScores = False,
-    form: Form = "",
-    out: TableFile = None,
-    data: Data = None,
-) -> None:
+@exhibit_command(table1, images=False, out=TableFile)
+def best_iteration_command(seed: Seed = None, all_scores: AllScores = False) -> dict[str, Any]:
     """Table 1 with the best iteration, section 5."""
-    table1_command(task, BEST_ITERATION, fidelity, seed, all_scores, form, out, data)
+    return {"target": BEST_ITERATION, "seed": seed, "all_scores": all_scores}
 
 
 @figure.command("1")
+@exhibit_command(figure1, images=False)
 def figure1_command(
-    task: Task = "denoise",
-    k: TopK = 10,
-    target: Target = PAPER_TARGET,
-    fidelity: FidelityName = None,
-    seed: Seed = None,
-    form: Form = "",
-    out: Picture = None,
-    data: Data = None,
-) -> None:
+    k: TopK = 10, target: Target = PAPER_TARGET, seed: Seed = None
+) -> dict[str, Any]:
     """How many of their best architectures images share."""
-    check_form(form, out)
-    bench = NASDIPBench(data)
-    show(figure1(bench, task, k=k, target=target, fidelity=fidelity, seed=seed), form, out)
+    return {"k": k, "target": target, "seed": seed}
 
 
 @figure.command("2")
 def figure2_command(
     task: Task = "denoise",
     fidelity: FidelityName = None,
-    score: ScoreName = PROXY,
+    score: Annotated[
+        str,
+        typer.Option(help="Score (name or name/reference) whose lowest and highest are shown."),
+    ] = PROXY,
     images_dir: ImagesDir = None,
     image_set: ImageSet = None,
     inits: Inits = INITS,
@@ -155,30 +137,23 @@ def figure2_command(
     show(made, form, out)
 
 
-@figure.command("4", help="Histograms of PSNR with the best of each cohort.")
-@figure.command("3", help="PSNR against a score.")
-def cohorts_command(
-    context: typer.Context,
-    task: Task = "denoise",
-    target: Target = PAPER_TARGET,
-    fidelity: FidelityName = None,
-    seed: Seed = None,
-    score: ScoreName = PROXY,
-    form: Form = "",
-    out: Picture = None,
-    data: Data = None,
-) -> None:
-    """Figure 3 or 4, by the name of the command."""
-    check_form(form, out)
-    make: Callable[..., Figure] = figure3 if context.info_name == "3" else figure4
-    bench = NASDIPBench(data)
-    show(make(bench, task, target=target, fidelity=fidelity, seed=seed, score=score), form, out)
+def _cohorts(
+    target: Target = PAPER_TARGET, seed: Seed = None, score: ScoreName = PROXY
+) -> dict[str, Any]:
+    """The options of Figures 3 and 4."""
+    return {"target": target, "seed": seed, "score": score}
+
+
+figure.command("3", help="PSNR against a score.")(exhibit_command(figure3, images=False)(_cohorts))
+figure.command("4", help="Histograms of PSNR with the best of each cohort.")(
+    exhibit_command(figure4, images=False)(_cohorts)
+)
 
 
 @figure.command("5")
 def figure5_command(
     experiments: Experiments = EXPERIMENTS,
-    seed: Seed = None,
+    seed: SeedOfSearch = None,
     images_dir: ImagesDir = None,
     images: Annotated[
         str,
@@ -205,7 +180,9 @@ def paper_command(
     target: Target = PAPER_TARGET,
     fidelity: FidelityName = None,
     seed: Seed = None,
-    score: ScoreName = PROXY,
+    score: Annotated[
+        str, typer.Option(help="Score (name or name/reference) of Figures 2 to 4.")
+    ] = PROXY,
     images_dir: ImagesDir = None,
     image_set: ImageSet = None,
     inits: Inits = INITS,
@@ -234,3 +211,18 @@ def paper_command(
         print(problem, file=sys.stderr)
     files = sum(len(one.files) for one in made)
     print(f"written: {out / PAGE} and {files} other files")
+
+
+def report_command(
+    out: Annotated[
+        Path,
+        typer.Option(help="File (.html) to write or replace.", callback=ends_in(".html", ".htm")),
+    ] = Path("report.html"),
+    fidelity: FidelityName = None,
+    data: Data = None,
+) -> None:
+    """Write an offline page: architectures, curves, scores, coverage."""
+    from ..report.page import write_report
+
+    size = write_report(NASDIPBench(data), out, fidelity)
+    print(f"written: {out}, {size / 2**20:.1f} MiB")

@@ -30,7 +30,6 @@ from .options import (
     TextForm,
     TopK,
     check_form,
-    emit,
     ends_in,
     image_names,
     parsed_architecture,
@@ -56,9 +55,9 @@ def query_command(
         parsed_architecture(arch), image, task, fidelity=fidelity, seed=seed, iteration=iteration
     )
     if json:
-        emit(f"{dumps(as_json(record))}\n", None)
+        print(dumps(as_json(record)))
     else:
-        emit("".join(f"{name:24} {shown(value)}\n" for name, value in fields(record)), None)
+        print("\n".join(f"{name:24} {shown(value)}" for name, value in fields(record)))
 
 
 def best_command(

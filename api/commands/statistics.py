@@ -20,11 +20,9 @@ from ..statistics.stopping.figure import stopping_figure
 from .options import (
     Data,
     FidelityName,
-    Form,
     Images,
     Level,
     Out,
-    Picture,
     Resamples,
     Seed,
     Target,
@@ -33,9 +31,9 @@ from .options import (
     TextForm,
     TopK,
     Within,
+    exhibit_command,
     image_names,
     measured,
-    show_figure,
     show_frame,
 )
 
@@ -74,119 +72,73 @@ def agreement_command(
     show_frame(frame, form, out)
 
 
+@exhibit_command(predictor_figure)
 def predictors_command(
-    task: Task = "denoise",
-    images: Images = "all",
     sizes: Annotated[
         str | None,
         typer.Option(help="Sizes of the training set, comma-separated. Default: 10 to 200."),
     ] = None,
     repeats: Annotated[int, typer.Option(help="Training sets of each size.")] = 10,
     target: Target = TARGET,
-    fidelity: FidelityName = None,
     seed: Seed = None,
     level: Level = 0.95,
     resamples: Resamples = 1000,
-    form: Form = "",
-    out: Picture = None,
-    data: Data = None,
-) -> None:
+) -> dict[str, Any]:
     """Print or draw how many trained architectures teach a predictor to rank the others."""
-    how: dict[str, Any] = {"repeats": repeats, "target": target, "seed": seed, "level": level}
-    if sizes is not None:
-        how["sizes"] = integers("--sizes", sizes)
-    show_figure(
-        predictor_figure, data, task, images, fidelity, form, out, resamples=resamples, **how
-    )
+    how = {"sizes": integers("--sizes", sizes)} if sizes is not None else {}
+    of_training = {"repeats": repeats, "target": target, "seed": seed}
+    return how | of_training | {"level": level, "resamples": resamples}
 
 
+@exhibit_command(stopping_figure)
 def stopping_command(
-    task: Task = "denoise",
-    images: Images = "all",
     rule: Annotated[
         list[str] | None,
         typer.Option(
             metavar="RULE", help="Another, such as 'es-wmv(window=25,patience=0.3)'; repeatable."
         ),
     ] = None,
-    fidelity: FidelityName = None,
     seed: Seed = None,
     level: Level = 0.95,
     resamples: Resamples = 1000,
-    form: Form = "",
-    out: Picture = None,
-    data: Data = None,
-) -> None:
+) -> dict[str, Any]:
     """Print or draw how much PSNR each stopping rule loses against the best of each run."""
-    how = {"rules": rule, "seed": seed, "level": level, "resamples": resamples}
-    show_figure(stopping_figure, data, task, images, fidelity, form, out, **how)
+    return {"rules": rule, "seed": seed, "level": level, "resamples": resamples}
 
 
+@exhibit_command(early_figure)
 def early_command(
-    task: Task = "denoise",
-    images: Images = "all",
-    targets: Targets = "all",
-    fidelity: FidelityName = None,
-    within: Within = False,
-    level: Level = 0.95,
-    form: Form = "",
-    out: Picture = None,
-    data: Data = None,
-) -> None:
+    targets: Targets = "all", within: Within = False, level: Level = 0.95
+) -> dict[str, Any]:
     """Print or draw how early PSNR ranks the end of fits, raw and smoothed, own and other seed."""
-    how = {"targets": measured(targets), "within": within, "level": level}
-    show_figure(early_figure, data, task, images, fidelity, form, out, **how)
+    return {"targets": measured(targets), "within": within, "level": level}
 
 
+@exhibit_command(gain_figure)
 def gain_command(
-    task: Task = "denoise",
-    images: Images = "all",
-    targets: Targets = "all",
-    fidelity: FidelityName = None,
-    level: Level = 0.95,
-    resamples: Resamples = 1000,
-    form: Form = "",
-    out: Picture = None,
-    data: Data = None,
-) -> None:
+    targets: Targets = "all", level: Level = 0.95, resamples: Resamples = 1000
+) -> dict[str, Any]:
     """Print or draw the gain of choosing by the image itself, judged on another seed."""
-    how = {"targets": measured(targets), "level": level, "resamples": resamples}
-    show_figure(gain_figure, data, task, images, fidelity, form, out, **how)
+    return {"targets": measured(targets), "level": level, "resamples": resamples}
 
 
-def noise_command(
-    task: Task = "denoise",
-    images: Images = "all",
-    targets: Targets = "all",
-    fidelity: FidelityName = None,
-    level: Level = 0.95,
-    form: Form = "",
-    out: Picture = None,
-    data: Data = None,
-) -> None:
+@exhibit_command(noise_figure)
+def noise_command(targets: Targets = "all", level: Level = 0.95) -> dict[str, Any]:
     """Print or draw how far repeated rankings agree: scores, seeds, reruns."""
-    how = {"targets": measured(targets), "level": level}
-    show_figure(noise_figure, data, task, images, fidelity, form, out, **how)
+    return {"targets": measured(targets), "level": level}
 
 
+@exhibit_command(score_leaderboard_figure)
 def score_leaderboard_command(
-    task: Task = "denoise",
-    images: Images = "all",
     k: TopK = 10,
     target: Target = TARGET,
-    fidelity: FidelityName = None,
     seed: Seed = None,
     against: Annotated[
         str | None,
         typer.Option(help="Show by how much each leads an entry, such as 'sampling mean'."),
     ] = None,
     level: Level = 0.95,
-    form: Form = "",
-    out: Picture = None,
-    data: Data = None,
-) -> None:
+) -> dict[str, Any]:
     """Print or draw all scores against trivial predictors, best tau first."""
-    how = {"k": k, "target": target, "seed": seed, "level": level}
-    if against is not None:
-        how["against"] = against
-    show_figure(score_leaderboard_figure, data, task, images, fidelity, form, out, **how)
+    how = {"against": against} if against is not None else {}
+    return how | {"k": k, "target": target, "seed": seed, "level": level}

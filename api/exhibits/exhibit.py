@@ -5,7 +5,6 @@ Pictures need matplotlib (`nasdip_bench.api.exhibits.drawing`); text, CSV and La
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import textwrap
@@ -216,9 +215,10 @@ def check_writable(path: Path) -> None:
         ConfigError: it is not.
     """
     folder = path.absolute().parent
-    if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        number = errno.EACCES if folder.is_dir() else errno.ENOENT
-        raise _unwritable(path, OSError(number, os.strerror(number)))
+    if not folder.is_dir():
+        raise _unwritable(path, "No such file or directory")
+    if not os.access(folder, os.W_OK):
+        raise _unwritable(path, "Permission denied")
 
 
 def write_text(path: Path, content: str) -> None:
@@ -230,7 +230,7 @@ def write_text(path: Path, content: str) -> None:
     try:
         write_atomic(path, content.encode())
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(path, error.strerror) from error
 
 
 def write_picture(path: Path, draw: Callable[[Path, str], None]) -> None:
@@ -247,11 +247,11 @@ def write_picture(path: Path, draw: Callable[[Path, str], None]) -> None:
         with atomic_path(path) as aside:
             draw(aside, path.suffix.lower()[1:])
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(path, error.strerror) from error
 
 
-def _unwritable(path: Path, error: OSError) -> ConfigError:
+def _unwritable(path: Path, why: str | None) -> ConfigError:
     return ConfigError(
-        f"cannot write {str(path)!r}: {error.strerror}; name a file in a folder that exists and "
+        f"cannot write {str(path)!r}: {why}; name a file in a folder that exists and "
         f"that you may write to"
     )

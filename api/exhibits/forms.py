@@ -1,4 +1,4 @@
-"""Formats of tables: aligned text, CSV, LaTeX, Markdown. Plain strings in and out."""
+"""Formats of tables: aligned text, CSV, LaTeX, Markdown; frames as text. Must not import pandas."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import io
 import math
 import re
 from collections.abc import Container, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
     | {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}
-    | {"²": "$^2$"}
+    | {"²": "$^2$", "†": "$^\\dagger$"}
 )
 
 
@@ -60,6 +64,64 @@ def folded(rows: Sequence[Sequence[str]], width: int, left: int = 1) -> list[str
         left_over -= one
     lines = [["", *aligned([*zip(*columns[:left], *one, strict=True)], left)] for one in blocks]
     return [line for block in lines for line in block][1:]
+
+
+def frame_text(frame: pd.DataFrame, width: int | None = None) -> str:
+    """A frame as aligned text: all rows and columns, sensible digits, "--" for missing values.
+
+    Empty columns are left out; the column ``reason`` becomes notes below the table.
+
+    Args:
+        frame: its index comes first; its columns have one level.
+        width: line width in characters; columns that do not fit follow below, with the index
+            repeated. None for no limit.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"dB": [26.28521, None]}, index=["lena", "boat"])
+        >>> print(frame_text(frame), end="")
+                  dB
+        lena  26.285
+        boat      --
+    """
+    index = frame.index.to_frame()
+    names = ["" if name is None else str(name) for name in frame.index.names]
+    first = [[name, *map(_cell, index.iloc[:, at])] for at, name in enumerate(names)]
+    numbers = frame.drop(columns="reason", errors="ignore")
+    kept = [name for name in numbers if not numbers[name].isin([None, "", float("nan")]).all()]
+    columns = [[str(name), *_cells(numbers[name])] for name in kept]
+    table = folded([*zip(*first, *columns, strict=True)], width or 10**9, len(first))
+    notes = [] if "reason" not in frame else _notes(frame["reason"])
+    return "\n".join([*table, *notes]) + "\n"
+
+
+def _notes(reasons: pd.Series) -> list[str]:
+    """An empty line, then a line for each reason with the rows it applies to."""
+    rows: dict[str, list[str]] = {}
+    for key, reason in reasons.items():
+        if reason:
+            rows.setdefault(reason, []).append(
+                "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
+            )
+    lines = [f"-- : {reason}: {', '.join(keys)}" for reason, keys in rows.items()]
+    return ["", *lines] if lines else []
+
+
+def _cells(column: pd.Series) -> list[str]:
+    """The cells of a column; the largest value sets the number of decimals of floats."""
+    if column.dtype.kind != "f":
+        return [*map(_cell, column)]
+    finite = column[column.abs() < float("inf")]
+    most = finite.abs().max()
+    whole = most < 1e7 and (finite % 1 == 0).all()
+    form = ".0f" if whole or 1000 <= most < 1e7 else ".3f" if 0.01 <= most < 1000 else ".3g"
+    return ["--" if value != value else f"{value:{form}}" for value in column]
+
+
+def _cell(value: object) -> str:
+    if value is None or value != value:
+        return "--"
+    return " ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def estimate(value: float, low: float, high: float, form: str = "+.2f") -> str:

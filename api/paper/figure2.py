@@ -70,8 +70,8 @@ class SpectraFigure(Figure):
     def heads(self) -> list[list[str]]:
         """Bandwidths, and the strip's MSE to the corrupted image and the ground truth."""
         first, second = ["image"], [""]
-        for profile in self.spectra[0].profiles:
-            first.append(profile.name.replace("_", " "))
+        for name in self.spectra[0].profiles:
+            first.append(name.replace("_", " "))
             second.append("bandwidth")
         for name in self.architectures:
             first += [name, name]
@@ -83,9 +83,9 @@ class SpectraFigure(Figure):
         return [
             [
                 self.label(one.image),
-                *(f"{profile.bandwidth:.3f}" for profile in one.profiles),
+                *(f"{profile.bandwidth:.3f}" for profile in one.profiles.values()),
                 *(
-                    f"{one.profile(name).strip_mse[reference]:.1f}"
+                    f"{one.profiles[name].strip_mse[reference]:.1f}"
                     for name in self.architectures
                     for reference in ("corrupted", "ground_truth")
                 ),
@@ -97,11 +97,11 @@ class SpectraFigure(Figure):
         """One line per image, spectrum and ring: relative frequency and mean PSD in dB."""
         rows = [
             (
-                *(one.image, profile.name, self.architectures.get(profile.name, "")),
+                *(one.image, name, self.architectures.get(name, "")),
                 *(repr(radius), repr(db), self.task, self.fidelity),
             )
             for one in self.spectra
-            for profile in one.profiles
+            for name, profile in one.profiles.items()
             for radius, db in zip(profile.radius.tolist(), profile.level_db.tolist(), strict=True)
         ]
         head = ("image", "spectrum", "architecture", "frequency", "psd_db", "task", "fidelity")
@@ -122,7 +122,7 @@ class SpectraFigure(Figure):
             _draw_radial_means(axes, one)
         from matplotlib.lines import Line2D
 
-        lines = [_LINES[profile.name] for profile in self.spectra[self.whole].profiles]
+        lines = [_LINES[name] for name in self.spectra[self.whole].profiles]
         handles = [Line2D([], [], color=colour, linestyle=dashes) for _, colour, dashes in lines]
         legend(drawing, handles, [name for name, _, _ in lines])
         save(drawing, path, form, [self.caption, *self.notes])
@@ -131,20 +131,20 @@ class SpectraFigure(Figure):
         from matplotlib.patches import Circle
 
         shown = self.spectra[self.whole]
-        maps = [profile.psd_db for profile in shown.profiles]
+        maps = [profile.psd_db for profile in shown.profiles.values()]
         low = float(np.percentile(np.concatenate([one.ravel() for one in maps]), 2))
         high = max(float(np.percentile(one, 99.5)) for one in maps)
         row = drawing.subplots(1, len(maps), squeeze=False)[0]
-        for place, (axes, profile) in enumerate(zip(row, shown.profiles, strict=True)):
+        for place, (axes, name) in enumerate(zip(row, shown.profiles, strict=True)):
             extent = (-0.5, 0.5, 0.5, -0.5)
-            drawn = axes.imshow(profile.psd_db, cmap="magma", vmin=low, vmax=high, extent=extent)
+            drawn = axes.imshow(maps[place], cmap="magma", vmin=low, vmax=high, extent=extent)
             for diameter in STRIP_DIAMETERS:
                 radius = diameter / 2
                 axes.add_patch(Circle((0, 0), radius, fill=False, edgecolor="white", linewidth=0.6))
             axes.set_xticks([])
             axes.set_yticks([])
             image = "" if place else f"{self.label(shown.image)}: "
-            axes.set_title(f"{image}{_LINES[profile.name][0]}", fontsize=TEXT)
+            axes.set_title(f"{image}{_LINES[name][0]}", fontsize=TEXT)
         bar = drawing.colorbar(drawn, ax=row, fraction=0.02)
         bar.set_label("PSD, dB", fontsize=SMALL)
         bar.ax.tick_params(labelsize=SMALL)
@@ -155,8 +155,8 @@ def _draw_radial_means(axes: Axes, spectra: ImageSpectra) -> None:
 
     inner, outer = (diameter / 2 for diameter in STRIP_DIAMETERS)
     axes.axvspan(inner, outer, color="0.88", linewidth=0)
-    for profile in spectra.profiles:
-        _, colour, dashes = _LINES[profile.name]
+    for name, profile in spectra.profiles.items():
+        _, colour, dashes = _LINES[name]
         axes.plot(profile.radius, profile.level_db, color=colour, linestyle=dashes, linewidth=1.0)
         axes.plot(
             [profile.bandwidth * math.sqrt(2) / 2],

@@ -178,7 +178,6 @@ def figure5(
             "below each picture: the part where the ground truth varies most."
         ),
         notes=("We could not tell which images the paper's Figure 5 shows.",),
-        marks={},
         rows=made,
         setting=results.setting,
         seed=seed,

@@ -26,7 +26,6 @@ class SpectrumProfile:
     """A power spectral density, its radial mean, and what the scores take from it.
 
     Attributes:
-        name: "ground_truth", "corrupted", or the role of an architecture.
         psd_db: (H, W) float64 dB, frequency zero at the centre; mean over channels (and
             initialisations) of the density.
         radius: (R,) float64 relative frequency of the rings, below 1/2.
@@ -35,7 +34,6 @@ class SpectrumProfile:
         strip_mse: outputs' ``psd_db_strip_mse`` by reference; mean over initialisations.
     """
 
-    name: str
     psd_db: NDArray[np.float64]
     radius: NDArray[np.float64]
     level_db: NDArray[np.float64]
@@ -45,14 +43,10 @@ class SpectrumProfile:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSpectra:
-    """The spectra of one image: ground truth, corrupted, and each architecture's output."""
+    """An image's spectra: "ground_truth", "corrupted", and of the architectures, by role."""
 
     image: str
-    profiles: tuple[SpectrumProfile, ...]
-
-    def profile(self, name: str) -> SpectrumProfile:
-        """The profile with a name."""
-        return next(profile for profile in self.profiles if profile.name == name)
+    profiles: dict[str, SpectrumProfile]
 
 
 def radial_profile(psd: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -75,14 +69,13 @@ def radial_profile(psd: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArr
 
 
 def _profile(
-    name: str, spectra: Sequence[Spectrum], references: Mapping[str, Spectrum] | None = None
+    spectra: Sequence[Spectrum], references: Mapping[str, Spectrum] | None = None
 ) -> SpectrumProfile:
     from nasdip_bench.proxies import score
 
     psd = np.mean([one.psd.mean(axis=0) for one in spectra], axis=0)
     radius, density = radial_profile(psd)
     return SpectrumProfile(
-        name=name,
         psd_db=decibel(psd),
         radius=radius,
         level_db=decibel(density),
@@ -133,14 +126,10 @@ def image_spectra(
                 role: _outputs(arch, task, truth.shape, channels, inits, device)
                 for role, arch in architectures.items()
             }
-        profiles = [
-            _profile("ground_truth", [references["ground_truth"]]),
-            _profile("corrupted", [references["corrupted"]]),
-        ]
-        profiles += [
-            _profile(role, spectra, references) for role, spectra in outputs[truth.shape].items()
-        ]
-        found.append(ImageSpectra(image=image.name, profiles=tuple(profiles)))
+        profiles = {name: _profile([references[name]]) for name in ("ground_truth", "corrupted")}
+        for role, spectra in outputs[truth.shape].items():
+            profiles[role] = _profile(spectra, references)
+        found.append(ImageSpectra(image=image.name, profiles=profiles))
     return tuple(found)
 
 

@@ -129,10 +129,9 @@ def table1(
     of_psnr = captions.quantity(target) == "PSNR"
     beside = of_psnr and captions.of_the_paper(bench) and task == printed["task"]
     keys = [tuple(key.split("/")) for key in printed["columns"]]
-    columns = [key for key in keys if of_psnr or key in tau.columns]
-    shown = tuple(columns)
+    shown = [key for key in keys if of_psnr or key in tau.columns]
     if all_scores:
-        shown = (*columns, *(key for key in tau.columns if key not in columns))
+        shown += [key for key in tau.columns if key not in shown]
     names = ["/".join(key) for key in shown]
     marks, notes = captions.image_marks(bench)
     return Table1(
@@ -146,34 +145,32 @@ def table1(
         notes=(*notes, *captions.undefined(tau.attrs, {*names})),
         marks=marks,
         statuses=captions.image_statuses(bench),
-        shown=shown,
+        shown=tuple(shown),
     )
 
 
 def _caption(bench: ReleaseReader, facts: Mapping[str, Any], shown: list[str], beside: bool) -> str:
     task, printed = facts["task"], paper_values()
     counts = [n for key in shown for n in facts["n"].get(key, {}).values()]
-    setup = captions.setting_and_n(bench, facts, counts)
     if facts["target"] in _ITERATIONS:
-        return captions.sentences(
+        what = (
             f"Best iteration ({task}): Kendall's tau-b between the iteration of the highest PSNR "
             f"and training-free scores of the untrained network. The sign is raw: positive means "
-            f"that a larger distance peaks later.",
-            setup,
-            captions.shortfall(bench, facts),
-            "The paper reports these in its section 5; this package does not include its values.",
+            f"that a larger distance peaks later."
         )
-    about_print = ""
-    if beside:
-        about_print = f"In parentheses: the paper's values ({printed['setup']})."
-    elif task != printed["table1"]["task"]:
-        about_print = f"The paper has this table for {printed['table1']['task']} only."
-    return captions.sentences(
-        f"Table 1 ({task}): Kendall's tau-b between {captions.quantity(facts['target'])} and "
-        f"training-free scores of the "
-        f"untrained network, compared with the corrupted image or the ground truth. The sign is "
-        f"raw: negative is good for a distance.",
-        setup,
-        captions.shortfall(bench, facts),
-        about_print,
-    )
+        of_paper = (
+            "The paper reports these in its section 5; this package does not include its values."
+        )
+    else:
+        what = (
+            f"Table 1 ({task}): Kendall's tau-b between {captions.quantity(facts['target'])} and "
+            f"training-free scores of the untrained network, compared with the corrupted image or "
+            f"the ground truth. The sign is raw: negative is good for a distance."
+        )
+        of_paper = ""
+        if beside:
+            of_paper = f"In parentheses: the paper's values ({printed['setup']})."
+        elif task != printed["table1"]["task"]:
+            of_paper = f"The paper has this table for {printed['table1']['task']} only."
+    n = captions.setting_and_n(bench, facts, counts)
+    return captions.sentences(what, n, captions.shortfall(bench, facts), of_paper)

@@ -18,14 +18,7 @@ from nasdip_bench.experiments.setting import described
 from ..exhibits.exhibit import Exhibit
 from ..exhibits.forms import csv_text
 from .printed import paper_values
-from .tables23_rows import (
-    STOPPED,
-    RowOfSet,
-    choose_seed,
-    column_head,
-    other_rows,
-    row_of_set,
-)
+from .tables23_rows import STOPPED, RowOfSet, choose_seed, column_head, other_rows, row_of_set
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -33,57 +26,42 @@ class ComparisonTable(Exhibit):
     """Table 2 or 3.
 
     Attributes:
-        number: "2" or "3".
         setting: name of the setting.
         seed: seed of the values.
         rows: the paper's, then those of other sets.
-        columns: the paper's methods, by name.
-        further: additional methods.
+        columns: names of the paper's methods, then further ones.
         oracle_rows: tasks for which the paper's DIP values are oracle-stopped.
     """
 
     wide = True  # names of scores are long
-    number: str
     setting: str
     seed: int
     rows: tuple[RowOfSet, ...]
     columns: tuple[str, ...]
-    further: tuple[str, ...]
     oracle_rows: tuple[str, ...]
-
-    @property
-    def all_columns(self) -> tuple[str, ...]:
-        """The paper's columns, then the further ones."""
-        return (*self.columns, *self.further)
 
     def heads(self) -> list[list[str]]:
         """The methods and, below, their selection."""
-        methods, selections = zip(*map(column_head, self.all_columns), strict=True)
+        methods, selections = zip(*map(column_head, self.columns), strict=True)
         return [["", "", *methods], ["", "n", *selections]]
 
-    def cell(self, row: RowOfSet, column: str) -> tuple[str, str]:
-        """Our value and the paper's as text; the paper's is "" if missing."""
-        cell = row.cells[column]
-        ours = "--" if cell.ours_db is None else f"{cell.ours_db:.2f}"
-        mark = "†" if column == "dip" and row.task in self.oracle_rows else ""
-        return ours, "" if cell.paper_db is None else f"{cell.paper_db:.2f}{mark}"
-
-    def count(self, row: RowOfSet) -> str:
-        """Number of images in the means, and in the set."""
-        return f"{len(row.images)}/{row.size}"
-
     def body(self) -> list[list[str]]:
-        """One row per task and set: "ours (paper)"."""
+        """One row per task and set, with the number of its images: "ours (paper)"."""
         rows = []
         for row in self.rows:
-            cells = [self.cell(row, column) for column in self.all_columns]
-            shown = [f"{ours} ({paper})" if paper else ours for ours, paper in cells]
-            rows.append([row.label, self.count(row), *shown])
+            cells = [self._cell(row, column) for column in self.columns]
+            rows.append([row.label, f"{len(row.images)}/{row.size}", *cells])
         return rows
 
-    def latex_body(self) -> list[list[str]]:
-        """The same in LaTeX."""
-        return [[cell.replace("†", "$^\\dagger$") for cell in row] for row in super().latex_body()]
+    def _cell(self, row: RowOfSet, column: str) -> str:
+        cell = row.cells[column]
+        ours = "--" if cell.ours_db is None else f"{cell.ours_db:.2f}"
+        mark = "†" if self._of_an_oracle(row, column) else ""
+        return ours if cell.paper_db is None else f"{ours} ({cell.paper_db:.2f}{mark})"
+
+    def _of_an_oracle(self, row: RowOfSet, column: str) -> bool:
+        """Whether the paper's value is oracle-stopped."""
+        return column == "dip" and row.task in self.oracle_rows
 
     def csv(self) -> str:
         """One line per row and column; floats in full."""
@@ -92,14 +70,11 @@ class ComparisonTable(Exhibit):
             for column, cell in row.cells.items():
                 numbers = (cell.ours_db, cell.spread_db, cell.paper_db)
                 ours, spread, paper = ("" if x is None else repr(x) for x in numbers)
-                oracle = column == "dip" and row.task in self.oracle_rows
-                lines.append(
-                    (
-                        *(row.task, row.image_set, column, ours, len(row.images), row.size),
-                        *(cell.images, spread, " ".join(map(str, cell.seeds)), paper),
-                        *(STOPPED if oracle and paper else "", self.setting, self.seed),
-                    )
-                )
+                note = STOPPED if paper and self._of_an_oracle(row, column) else ""
+                named = (row.task, row.image_set, column, ours, len(row.images), row.size)
+                seeds = " ".join(map(str, cell.seeds))
+                setup = (self.setting, self.seed)
+                lines.append((*named, cell.images, spread, seeds, paper, note, *setup))
         head = (
             *("task", "set", "method", "psnr_db", "n", "images_in_set", "images_of_method"),
             *("std_over_seeds", "seeds", "paper_psnr_db", "paper_note", "setting", "seed"),
@@ -125,25 +100,20 @@ def comparison(results: Results, number: str, seed: int | None = None) -> Compar
     if not rows:
         raise MissingRunError("there are no results: run 'nasdip-build experiments' first")
     seed = choose_seed(rows, seed)
-    columns = tuple(map(str, table.columns))
+    of_paper = [*map(str, table.columns)]
     oracle = printed.get("oracle_stopped", {"tasks": []})["tasks"]
-    further = (*((STOPPED,) if oracle else ()), *map(str, table.further))
-    places = list(dict.fromkeys([*table.cells(), *other_rows(rows, table.rows)]))
-    made = tuple(
-        row_of_set(rows, place, (*columns, *further), seed, dict(zip(columns, values, strict=True)))
-        for place in places
-        for values in [printed["rows"].get("/".join(place), [None] * len(columns))]
-    )
+    columns = (*of_paper, *([STOPPED] if oracle else []), *map(str, table.further))
+    made = []
+    for place in dict.fromkeys([*table.cells(), *other_rows(rows, table.rows)]):
+        values = dict(zip(of_paper, printed["rows"].get("/".join(place), ()), strict=False))
+        made.append(row_of_set(rows, place, columns, seed, values))
     return ComparisonTable(
         caption=_caption(number, results, seed),
         notes=tuple(_notes(made)),
-        marks={},
-        number=number,
         setting=results.setting,
         seed=seed,
-        rows=made,
+        rows=tuple(made),
         columns=columns,
-        further=further,
         oracle_rows=tuple(oracle),
     )
 
@@ -179,16 +149,12 @@ def _notes(rows: Sequence[RowOfSet]) -> Iterator[str]:
             "average has equal weights. We do not know how exactly the paper drew its random "
             "cohort."
         )
-    empty = [row.label for row in rows if not _most(row)]
+    empty = [row.label for row in rows if not row.most]
     if empty:
         yield f"No results: {', '.join(empty)}."
     for row in rows:
-        if _most(row):
+        if row.most:
             yield from _missing(row)
-
-
-def _most(row: RowOfSet) -> int:
-    return max(cell.images for cell in row.cells.values())
 
 
 def _missing(row: RowOfSet) -> Iterator[str]:
@@ -197,7 +163,7 @@ def _missing(row: RowOfSet) -> Iterator[str]:
     if lacking:
         counts = ", ".join(f"{' '.join(column_head(c)).strip()} {n}" for c, n in lacking.items())
         if len(set(lacking.values())) == 1 and len(lacking) == len(row.cells):
-            counts = f"all methods {_most(row)}"
+            counts = f"all methods {row.most}"
         yield f"{row.label}: number of images with results, of {row.size}: {counts}."
     for status, what in row.without.items():
         yield f"{row.label}: {status}: {', '.join(what)}."

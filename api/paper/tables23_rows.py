@@ -65,6 +65,11 @@ class RowOfSet:
         """Task and set."""
         return f"{self.task.replace('super_resolve_', 'SR ')} {title(self.image_set)}"
 
+    @property
+    def most(self) -> int:
+        """The most images that a method has a result for."""
+        return max(cell.images for cell in self.cells.values())
+
 
 def column_head(column: str) -> tuple[str, str]:
     """The two header lines of a column.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import MissingRunError
 from nasdip_bench.proxies import NO_REFERENCE
 
-from ..exhibits.captions import shortfall
+from ..exhibits.captions import image_statuses, shortfall
 from ..reading.arrays.targets import VERDICT_TARGETS
 from ..reading.costs import costs
 from ..statistics.coverage import coverage, with_runs
@@ -46,7 +46,6 @@ def report_payload(bench: ReleaseReader, fidelity: str | None = None) -> dict[st
     """
     blocks = _blocks(bench, fidelity)
     manifest = bench.manifest
-    images = bench.to_arrow("images")
     table = bench.to_arrow("architectures")
     columns = {name: table[name].to_pylist() for name in _ATTRIBUTES}
     return {
@@ -59,10 +58,7 @@ def report_payload(bench: ReleaseReader, fidelity: str | None = None) -> dict[st
             "devices": list(manifest.devices),
         },
         "images": [
-            {"name": name, "status": status}
-            for name, status in zip(
-                images["name"].to_pylist(), images["status"].to_pylist(), strict=True
-            )
+            {"name": name, "status": status} for name, status in image_statuses(bench).items()
         ],
         "architectures": {"code": list(bench.codes), **columns},
         "sets": [_set(bench, block) for block in blocks],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
+from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,22 +52,14 @@ def report_html(payload: dict[str, Any]) -> str:
     script = _part("charts.js") + _part("page.js")
     data = embedded_json(payload)
     release = payload["release"]
-    sets = payload["sets"]
     size = (len(data) + len(style) + len(script) + len(template)) / 2**20
     values = {
-        "title": _escaped(f"{release['name']} {release['version']}"),
-        "facts": _escaped(_facts(payload)),
-        "missing": "".join(f"<li>{_escaped(line)}</li>" for line in payload["missing"])
+        "title": escape(f"{release['name']} {release['version']}"),
+        "facts": escape(_facts(payload)),
+        "missing": "".join(f"<li>{escape(line)}</li>" for line in payload["missing"])
         or "<li>The release is complete: no run is missing.</li>",
-        "sets": "".join(
-            f'<option value="{number}">{_escaped(one["task"])} ({_escaped(one["fidelity"])})'
-            f"</option>"
-            for number, one in enumerate(sets)
-        ),
-        "images": "".join(
-            f'<option value="{number}">{_escaped(image["name"])}</option>'
-            for number, image in enumerate(payload["images"])
-        ),
+        "sets": _options(f"{one['task']} ({one['fidelity']})" for one in payload["sets"]),
+        "images": _options(image["name"] for image in payload["images"]),
         "points": str(CURVE_POINTS),
         "size": f"{size:.1f}",
         "style": style,
@@ -85,6 +78,13 @@ def embedded_json(payload: dict[str, Any]) -> str:
     return re.sub("[<>&\u2028\u2029]", lambda found: _IN_SCRIPT[found[0]], text)
 
 
+def _options(names: Iterable[str]) -> str:
+    """The options of a select element, valued by place."""
+    return "".join(
+        f'<option value="{place}">{escape(name)}</option>' for place, name in enumerate(names)
+    )
+
+
 def _facts(payload: dict[str, Any]) -> str:
     release = payload["release"]
     sets = ", ".join(
@@ -98,10 +98,6 @@ def _facts(payload: dict[str, Any]) -> str:
         f"(set {release['image_set']}); {sets}. Released {release['created']}; protocol "
         f"{release['protocol_version']}."
     )
-
-
-def _escaped(text: str) -> str:
-    return html.escape(text, quote=True)
 
 
 def _hash(text: str) -> str:

@@ -87,37 +87,16 @@ def test_query_as_text_and_json(call, bench):
     assert json.loads(out)["best_psnr_db"] is None
 
 
-def test_table_1_takes_its_options(call):
-    out = call("table", 1, "--format", "text")[1]
-    assert out.startswith("Table 1 (denoise)")
-    assert "fidelity r64c16i40" in out
-    other = ("--task", "inpaint", "--target", "seconds", "--seed", 1, "--all")
-    out = call("table", 1, *other, "--format", "text")[1]
-    assert "Table 1 (inpaint)" in out
-    assert "Target seconds; fidelity r64 " in out
-    assert "seed 1;" in out
-    assert "parameters" in out
-
-
 def test_best(call, bench):
-    status, out, _ = call("best", "--image", "lena", "-k", 3)
-    assert status == 0
-    found = rows(out)
-    expected = bench.top_k("denoise", k=3, images="lena")
-    assert [int(row["arch_id"]) for row in found] == [one.arch_id for one in expected]
-    assert [float(row["value"]) for row in found] == [one.value for one in expected]
-    assert found[0]["seeds"] == "0"
-    limited = rows(call("best", "--max-seconds", 12, "-k", 1)[1])
-    assert limited[0]["candidates"] == "3"
-    assert limited[0]["images"] == "(mean)"
-
-
-def test_best_of_some_images(call, bench):
-    for spelled in ("--image", "--images"):
-        found = rows(call("best", "-k", 2, spelled, "lena,boat")[1])
-        expected = bench.top_k("denoise", k=2, images=["lena", "boat"])
+    for images in ("lena", "lena,boat"):
+        found = rows(call("best", "--images", images, "-k", 3)[1])
+        expected = bench.top_k("denoise", k=3, images=images.split(","))
         assert [int(row["arch_id"]) for row in found] == [one.arch_id for one in expected]
-        assert {row["images"] for row in found} == {"lena boat"}
+        assert [float(row["value"]) for row in found] == [one.value for one in expected]
+        assert {row["images"] for row in found} == {images.replace(",", " ")}
+        assert {row["seeds"] for row in found} == {"0"}
+    (limited,) = rows(call("best", "--max-seconds", 12, "-k", 1)[1])
+    assert (limited["candidates"], limited["images"]) == ("3", "(mean)")
 
 
 def test_a_diverged_curve_has_empty_cells(call):
@@ -163,37 +142,25 @@ def test_a_folder_without_a_dataset_is_one_line_and_status_2(run, tmp_path, comm
         (("table", "7"), "No such command '7'. Available: 1, 2, 3, best-iteration."),
         (("table", "1", "--format", "html"), "unknown format 'html'. Available: text, csv, latex"),
         (("table", "1", "--out", "t.png"), "'t.png' from its ending; it can be written as .txt,"),
-        (
-            ("table", "1", "--format", "csv", "--out", "t.tex"),
-            "--format csv does not go with --out",
-        ),
-        (("figure", "1", "--format", "text", "--out", "f.png"), "--format text does not go with"),
+        (("table", "1", "--format=csv", "--out=t.tex"), "--format csv does not go with --out"),
         (("report", "--out", "r.pdf"), "it can be written as .html, .htm"),
         (("table", "1", "--out", "no/t.csv"), "cannot write 'no/t.csv': No such file"),
-        (("report", "--out", "no/r.html"), "cannot write 'no/r.html': No such file"),
         (("query", "0", "--image", "lenna"), "unknown image 'lenna'. Did you mean 'lena'?"),
         (("query", "x", "--image", "lena"), "'x' is not an architecture"),
         (("query", "0", "--image", "lena", "--seed", "x"), "--seed 'x' must be a whole number"),
         (("query",), "Missing argument 'arch'. nasdip-bench query --help shows how."),
-        (
-            ("query", "0", "lena"),
-            "'--image': options are --image lena --task denoise --data FOLDER ...",
-        ),
+        (("query", "0", "lena"), "options are --image lena --task denoise --data FOLDER ..."),
         (("kendall", "denoise"), "(denoise): options are --image lena --task denoise"),
         (("kendall", "--target", "psnr"), "unknown target 'psnr'"),
-        (
-            ("kendall", "--format", "latex"),
-            "unknown format 'latex'. Did you mean 'text'? Available: text, csv.",
-        ),
+        (("kendall", "--format=latex"), "'latex'. Did you mean 'text'? Available: text, csv."),
         (("kendall", "--format", "csv", "--out", "t.txt"), "--format csv does not go with --out"),
         # of the commands that answer
         (("best", "--max-flops=-1"), "the limit of flops, -1.0, must be a number above 0"),
         (("best", "--out", "b.png"), "form of 'b.png' from its ending; it can be written as .csv"),
         (
-            ("curve", "4", "--image", "chest", "--out", "c.png", "--format", "csv"),
-            "--format csv does not go with --out",
+            ("curve", "4", "--image=lena", "--out=c.png", "--format=csv"),
+            "csv does not go with --out",
         ),
-        (("coverage", "--out", "c"), "cannot tell the form of 'c' from its ending"),
         # of those of statistics
         (("agreement", "--between", "moons"), "kind of agreement 'moons'"),
         (("agreement", "--between", "seeds", "--seed", "0"), "does not go with"),
@@ -204,20 +171,12 @@ def test_a_folder_without_a_dataset_is_one_line_and_status_2(run, tmp_path, comm
         # of searches
         (("search", "--budget", "1h30"), "budget '1h30' is not a duration"),
         (("search", "--images", ""), "--images '' is empty"),
-        (("search", "--format", "xml"), "unknown format 'xml'"),
         (("leaderboard", "search", "--budget", "soon"), "budget 'soon' is not a duration"),
         (("replay", "--score=psd_db_mse,psd"), "unknown score 'psd'"),
-        (("replay", "--score=,"), "--score ',' is empty"),
-        (("replay", "--format=png"), "unknown format 'png'"),
         # of tables and figures from experiments
         (("table", "2"), "No such option: --data. Available: --experiments, "),
-        (("table", "2", "--task=inpaint"), "No such option: --task. Available: --experiments, "),
-        (("figure", "1", "--score=x"), "No such option: --score. Available: --task, --k, "),
         # of all
-        (("verify", "x"), "(x): options are --data FOLDER ..."),
         (("leaderboard",), "No such option: --data. A command comes first: scores, search."),
-        (("bogus",), "No such command 'bogus'. Available: info, kendall,"),
-        (("info", "--bogus"), "No such option: --bogus. Available: --data."),
     ],
 )
 def test_mistakes_are_one_line_and_status_2(call, arguments, text, tmp_path, monkeypatch):

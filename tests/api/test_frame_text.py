@@ -16,6 +16,8 @@ from nasdip_bench.api import (
     cli,
     early_figure,
     figure1,
+    figure3,
+    figure4,
     gain_figure,
     noise_figure,
     predictor_figure,
@@ -25,7 +27,8 @@ from nasdip_bench.api import (
     stopping_figure,
     table1,
 )
-from nasdip_bench.api.exhibits.frame_text import frame_text
+from nasdip_bench.api.exhibits.forms import frame_text
+from nasdip_bench.api.paper.table1 import BEST_ITERATION
 from nasdip_bench.api.statistics.tau_frame import MEAN
 
 FRAME = pd.DataFrame(
@@ -61,8 +64,8 @@ def test_columns_that_do_not_fit_follow_below(width):
     assert all(line.startswith("x      lena") for _, line, _ in blocks)
 
 
-def kendall_with_mean(bench, **options) -> pd.DataFrame:
-    frame = bench.kendall("denoise", **options)
+def kendall_with_mean(bench) -> pd.DataFrame:
+    frame = bench.kendall("denoise", images=["lena", "boat"])
     frame.columns = ["/".join(column) for column in frame.columns]
     frame.loc[MEAN] = frame.mean(skipna=False)
     return frame
@@ -70,9 +73,7 @@ def kendall_with_mean(bench, **options) -> pd.DataFrame:
 
 WITHIN = {"within": True, "images": ["lena"]}
 FRAMES = {
-    "kendall": kendall_with_mean,
-    "kendall --images lena,boat": lambda b: kendall_with_mean(b, images=["lena", "boat"]),
-    "overlap -k 3": lambda b: b.overlap("denoise", k=3),
+    "kendall --images lena,boat": kendall_with_mean,
     "overlap -k 4 --images lena,boat": lambda b: b.overlap("denoise", k=4, images=["lena", "boat"]),
     "coverage": lambda b: b.coverage().set_index("fidelity"),
     "curve 0 --image lena": lambda b: b.curve(0, "lena", "denoise").to_frame(),
@@ -82,17 +83,18 @@ FRAMES = {
     "agreement": lambda b: b.kendall_intervals("denoise"),
     "agreement --within --images lena": lambda b: b.kendall_intervals("denoise", **WITHIN),
     "agreement --between seeds --level 0.5": lambda b: b.seed_agreement("denoise", level=0.5),
-    "agreement --between seeds --within --images lena": (
-        lambda b: b.seed_agreement("denoise", **WITHIN)
-    ),
-    "agreement --between fidelities": lambda b: b.fidelity_agreement("denoise"),
     "agreement --between fidelities --within --images lena": (
         lambda b: b.fidelity_agreement("denoise", **WITHIN)
     ),
 }
 EXHIBITS = {
-    "table 1": table1,
+    "table 1 --task inpaint --target seconds --seed 1 --all": (
+        lambda b: table1(b, "inpaint", target="seconds", seed=1, all_scores=True)
+    ),
+    "table best-iteration --all": lambda b: table1(b, target=BEST_ITERATION, all_scores=True),
     "figure 1 -k 3": lambda b: figure1(b, k=3),
+    "figure 3 --score psd_db_mse": lambda b: figure3(b, score="psd_db_mse"),
+    "figure 4 --task inpaint": lambda b: figure4(b, "inpaint"),
     "gain --targets last_psnr_smooth_db --resamples 5": (
         lambda b: gain_figure(b, "denoise", targets=["last_psnr_smooth_db"], resamples=5)
     ),

@@ -12,7 +12,6 @@ from nasdip_bench import NASDIPBench
 from nasdip_bench.api import figure4, search_leaderboard_figure, write_paper
 from nasdip_bench.api.gallery import folder as gallery
 from nasdip_bench.api.gallery.catalogue import BEYOND, PaperOptions, catalogue
-from nasdip_bench.api.gallery.page import markdown_page
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.statistics.agreement.noise import noise_figure
 from nasdip_bench.api.statistics.early import early_figure
@@ -103,7 +102,7 @@ def test_the_page_sets_ours_beside_the_print(folder):
 
 
 def test_the_sample_is_named_where_it_is_not_the_papers(shipped):
-    assert "**Sample.**" not in markdown_page(shipped, [], DENOISE)
+    assert "**Sample.**" not in gallery.markdown_page(shipped, [], DENOISE)
 
 
 @pytest.mark.parametrize(

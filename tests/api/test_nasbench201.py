@@ -40,30 +40,13 @@ def api(bench):
     return NASBench201API(bench, cost="recorded")
 
 
-@pytest.fixture(scope="module")
-def flawed(tmp_path_factory):
-    return NASDIPBench(
-        synthetic.write_release(
-            tmp_path_factory.mktemp("flawed") / "data",
-            count=COUNT,
-            fidelities=(LOW,),
-            missing={(LOW, "denoise", 3, "lena", 1), (LOW, "inpaint", 5, "boat", 0)}
-            | {(LOW, "denoise", 4, "lena", seed) for seed in (0, 1)},
-            diverged={(LOW, "denoise", 11, "lena", seed) for seed in (0, 1)},
-            failed={(LOW, "denoise", 6, "lena", seed) for seed in (0, 1)},
-        )
-    )
-
-
 def smooth(bench, arch, image, task, seed=0, iteration=LAST):
-    return bench.query(
-        arch, image, task, fidelity=LOW, seed=seed, iteration=iteration
-    ).psnr_smooth_db
+    known = bench.query(arch, image, task, fidelity=LOW, seed=seed, iteration=iteration)
+    return known.psnr_smooth_db
 
 
 def test_it_is_a_sequence_of_strings(api, bench):
     path = bench.path
-    assert len(api) == COUNT
     assert [api[i] for i in range(COUNT)] == api.meta_archs == list(bench.codes)
     assert api.arch(3) == str(bench[3])
     assert api.dataset_names == (
@@ -74,14 +57,11 @@ def test_it_is_a_sequence_of_strings(api, bench):
         f"NASBench201API('{path}': 12 architectures, each evaluated for denoise of lena, chest, "
         "boat (seed 0, 1); inpaint of lena, chest, boat (seed 0, 1))"
     )
-    assert len(NASBench201API(str(path), verbose=False)) == COUNT
-    assert len(create(path, "tss", fast_mode=True, verbose=False)) == COUNT
+    assert len(create(str(path), "tss", fast_mode=True, verbose=False)) == len(api) == COUNT
     assert list(api) == api.meta_archs
     assert api.archstr2index[api[7]] == 7
     for index in (COUNT, -1, "x", True):
-        with pytest.raises(
-            IndexError, match=f"index {index!r} must be a whole number from 0 to 11"
-        ):
+        with pytest.raises(IndexError, match=f"index {index!r} must be a whole number from 0 to"):
             api[index]
     with pytest.raises(DatasetError):
         create("nowhere")
@@ -176,7 +156,7 @@ def test_names_of_budgets_can_be_given_a_meaning(bench):
     api = NASBench201API(bench, hps={"12": 4, "90": None, "200": LAST})
 
     def psnr(hp, iepoch=None):
-        return api.get_more_info(1, "lena-denoise", iepoch, hp, is_random=0)["valid-accuracy"]
+        return api.get_more_info(1, "lena-denoise", iepoch, hp, 0)["valid-accuracy"]
 
     def at(iteration):
         return smooth(bench, 1, "lena", "denoise", 0, iteration)
@@ -190,6 +170,7 @@ def test_names_of_budgets_can_be_given_a_meaning(bench):
         at(iteration) for iteration in (40, 20, 2, 1, 1)
     ]
     assert psnr(13) == at(13)  # iterations: it is no name
+    assert "ms, 40 iterations, seed 0, 1\n" in api.query_info_str_by_arch(1, "200")
     with pytest.raises(UnknownNameError, match="iteration 91 must be a whole number from 1 to 40"):
         api.simulate_train_eval(1, "lena-denoise", hp=91)
     with pytest.raises(ConfigError, match=r"iepoch 12 must be a whole number from 0 to 11"):
@@ -201,9 +182,10 @@ def test_epochs_end_at_kept_iterations(tmp_path):
     path = synthetic.write_release(
         tmp_path / "data", count=3, fidelities=("r64",), tasks=("denoise",)
     )
-    api = NASBench201API(path, hps={"200": None})
-    kept = api.bench.curve(0, "lena", "denoise").iterations
+    kept = NASDIPBench(path).curve(0, "lena", "denoise").iterations
     lost = next(n for n in range(1, 350) if n not in kept)
+    api = NASBench201API(path, hps={"12": lost, "200": None})
+    assert api.query_by_index(0, "lena-denoise", hp="12")[1].budget == (12, lost - 1, True)
     trial = api.query_by_index(0, "lena-denoise", hp=200)[1]
     assert trial.budget == (200, 350, True)
     assert len(trial.train_acc1es) == 200
@@ -214,9 +196,7 @@ def test_epochs_end_at_kept_iterations(tmp_path):
         assert trial.train_acc1es[epoch] == known.psnr_db
     plain = api.query_by_index(0, "lena-denoise", hp=350)[trial.seed]
     assert list(plain.train_acc1es) == [n - 1 for n in kept if n <= 350]
-    with pytest.raises(
-        UnknownNameError, match=rf"iepoch {lost - 1} ends at iteration {lost}, whic"
-    ):
+    with pytest.raises(UnknownNameError, match=f"iepoch {lost - 1} ends at iteration {lost}, whi"):
         plain.get_train(lost - 1)
 
 
@@ -232,7 +212,7 @@ def test_the_full_training_is_a_number(bench, tmp_path):
         tasks.full_train_epochs  # noqa: B018
 
 
-@pytest.mark.parametrize("name", ["01", "12", 12, "90", "200", 200, True])
+@pytest.mark.parametrize("name", ["01", 12, "200", True])
 def test_names_of_budgets_are_not_taken_for_numbers(api, name):
     meant = "12" if name is True else name
     match = rf"hp {meant!r} is {int(meant)} epochs in scripts .*hps=\{{'{meant}': None\}}"
@@ -240,7 +220,7 @@ def test_names_of_budgets_are_not_taken_for_numbers(api, name):
         api.get_more_info(1, "lena-denoise", hp=name)
 
 
-@pytest.mark.parametrize("hp", ["abc", "", "-3", "1.5", 0, -3, 1.5, float("nan"), np.inf, []])
+@pytest.mark.parametrize("hp", ["abc", "-3", "1.5", 0, 1.5, np.inf, []])
 def test_what_is_no_budget_is_refused(bench, hp):
     api = NASBench201API(bench, hps={"short": 4})
     match = f"hp {re.escape(repr(hp))} must be a whole number of iterations .* in hps: short"
@@ -248,29 +228,15 @@ def test_what_is_no_budget_is_refused(bench, hp):
         api.get_more_info(1, "lena-denoise", hp=hp)
 
 
-@pytest.mark.parametrize("hps", [["12"], "12", {12: 4}, {None: 4}])
-def test_names_of_budgets_are_strings(bench, hps):
-    with pytest.raises(
-        ConfigError, match=f"hps {re.escape(repr(hps))} must be a mapping from names"
-    ):
-        NASBench201API(bench, hps=hps)
-
-
-@pytest.mark.parametrize("meant", [0, -1, 1.5, float("nan"), "109", True, LAST + 1])
-def test_names_of_budgets_mean_numbers_of_iterations(bench, meant):
-    match = rf"hps\['12'\] {re.escape(repr(meant))} must be a whole number from 1 to 40, .* or None"
-    with pytest.raises(ConfigError, match=match):
-        NASBench201API(bench, hps={"12": meant})
-
-
-def test_budgets_with_a_name_are_rounded_down_to_what_is_kept(bench):
-    """As an iteration is kept for one task and not for the other."""
-    between = NASBench201API(bench, hps={"200": LAST - 1})
-    trials = between.query_by_index(1, "lena-denoise", hp="200")
-    kept = bench.curve(0, "lena", "denoise").iterations
-    done = int(kept[kept < LAST][-1])
-    assert [one.budget[:2] for one in trials.values()] == [(200, done)] * 2
-    assert between.query_info_str_by_arch(1, "200")
+def test_budgets_are_a_mapping_from_strings_to_iterations(bench):
+    for hps in (["12"], "12", {12: 4}):
+        match = f"hps {re.escape(repr(hps))} must be a mapping from names"
+        with pytest.raises(ConfigError, match=match):
+            NASBench201API(bench, hps=hps)
+    for meant in (0, 1.5, "109", True, LAST + 1):
+        match = rf"hps\['12'\] {re.escape(repr(meant))} must be a whole number from 1 to 40, .* or"
+        with pytest.raises(ConfigError, match=match):
+            NASBench201API(bench, hps={"12": meant})
 
 
 def test_costs_are_in_millions(bench):
@@ -346,8 +312,8 @@ def test_moves_among_what_is_evaluated_never_stay(bench):
     api = NASBench201API(bench, seed=0)
     choices = encode_choices(bench.codes)
     outside = sample_architectures(COUNT + 1)[-1]
-    for arch, own in ((3, choices[3]), (bench.codes[3], choices[3]), (outside, None)):
-        own = encode_choices(outside) if own is None else own
+    for arch in (3, bench.codes[3], outside):
+        own = choices[3] if arch == 3 else encode_choices(arch)
         distances = np.count_nonzero(choices != own, axis=1)
         near = api.neighbours(arch, 5)
         others = np.sort(distances[distances > 0])
@@ -476,10 +442,6 @@ def test_results_have_the_methods_of_the_original(api, bench):
     one = trials[1]
     assert isinstance(one, ResultsCount)
     assert (one.seed, one.name, one.get_total_epoch()) == (1, "lena-denoise", 30)
-    assert (
-        one.get_train()["accuracy"]
-        == bench.query(2, "lena", "denoise", fidelity=LOW, seed=1, iteration=30).psnr_db
-    )
     assert one.get_eval("ori-test")["accuracy"] == smooth(bench, 2, "lena", "denoise", 1, 30)
     assert one.get_times()["T-train@total"] == pytest.approx(12 * 30 / LAST)
     assert one.arch_config["arch_str"] == api[2]
@@ -509,16 +471,14 @@ def test_what_it_prints(api, capsys):
     assert capsys.readouterr().out.count("datasets : ") == COUNT
 
 
-def test_a_partial_release(flawed):
-    api = NASBench201API(flawed, seed=1)
-    # 4 and 6 have no result on lena; 3 and 5 lack a seed that is no default, and 11 diverged
-    assert [flawed.arch_id(code) for code in api] == [0, 1, 2, 3, 5, 7, 8, 9, 10, 11]
-    assert api.query_meta_info_by_index(0).get_dataset_seeds("lena-denoise") == [0]
-    assert api.find_best("lena-denoise", "test")[0] == 8  # row 10; row 11 diverged
+def test_runs_without_a_result_and_diverged_ones(flawed):
+    """On lena 9 is missing and 10 failed; 11 diverged, which is a result."""
+    api = NASBench201API(flawed, dataset="lena-denoise")
+    assert [flawed.arch_id(code) for code in api] == [*range(9), 11]
     assert np.isnan(api.get_more_info(9, "lena-denoise")["valid-accuracy"])
-    with pytest.raises(ValueError, match=f"architecture {flawed[4]} is not evaluated"):
-        api.simulate_train_eval(flawed[4], "lena-denoise")
-    assert api.nearest(flawed[4]) != flawed.codes[4]
+    assert api.find_best("lena-denoise", "test")[0] == 8
+    with pytest.raises(ValueError, match=f"architecture {flawed[9]} is not evaluated"):
+        api.simulate_train_eval(flawed[9], "lena-denoise")
     with pytest.raises(UnknownNameError, match="unknown dataset 'lena'.*lena-denoise"):
         api.get_latency(0, "lena")
 
@@ -535,12 +495,7 @@ def test_fidelities(tmp_path):
 
 
 def test_a_release_without_runs_is_refused(tmp_path):
-    bench = NASDIPBench(
-        synthetic.small(
-            tmp_path / "data",
-            count=1,
-            failed={(LOW, "denoise", 0, image, 0) for image in synthetic.IMAGES},
-        )
-    )
+    failed = {(LOW, "denoise", 0, image, 0) for image in synthetic.IMAGES}
+    path = synthetic.small(tmp_path / "data", count=1, failed=failed)
     with pytest.raises(MissingRunError, match="this release has no runs"):
-        NASBench201API(bench)
+        NASBench201API(path)

@@ -20,4 +20,4 @@ from .api import NASBench201API as NASBench201API
 from .api import create as create
 from .datasets import NotEvaluatedError as NotEvaluatedError
 from .results import ArchResults as ArchResults
-from .trial import ResultsCount as ResultsCount
+from .results import ResultsCount as ResultsCount

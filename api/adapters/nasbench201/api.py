@@ -17,8 +17,7 @@ from ...simulation.prices import CostModel
 from .architectures import Architectures
 from .budgets import HP, check_budgets
 from .datasets import common_rows, extent, open_datasets
-from .results import ArchResults, choose_seeds, mean
-from .trial import ResultsCount
+from .results import ArchResults, ResultsCount, mean
 
 _MORE_INFO = {"train": "train", "valid": "x-valid", "test": "x-test", "valtest": "ori-test"}
 """From a name in `NASBench201API.get_more_info` to its set."""
@@ -111,7 +110,7 @@ class NASBench201API(Architectures):
             ConfigError: there are no recipes, and the datasets stop at different iterations.
         """
         recipes = [int(name) for name in self.hps if name.isdecimal()]
-        stops = sorted({one.stop for one in self._datasets.values()})
+        stops = sorted({one.block.record.stop for one in self._datasets.values()})
         if not recipes and len(stops) > 1:
             raise ConfigError(
                 f"the datasets stop at iterations {', '.join(map(str, stops))}: open one of them, "
@@ -151,7 +150,7 @@ class NASBench201API(Architectures):
             evaluation is part of it).
         """
         values = []
-        for one in self._trials(self._row(index), dataset, hp, is_random):
+        for one in self._results(index, [dataset], hp).trials(dataset, is_random):
             found = {}
             for name, of in _MORE_INFO.items():
                 metrics = one.get_eval(of, iepoch)
@@ -198,7 +197,7 @@ class NASBench201API(Architectures):
         """All results of an index, or its trials on one dataset by seed."""
         if dataname is None:
             return self.query_meta_info_by_index(arch_index, hp)
-        return {one.seed: one for one in self._trials(self._row(arch_index), dataname, hp)}
+        return {one.seed: one for one in self._results(arch_index, [dataname], hp).trials(dataname)}
 
     def query_by_arch(self, arch: Any, hp: HP = None) -> str:
         """All results of an architecture, in words."""
@@ -217,7 +216,7 @@ class NASBench201API(Architectures):
 
     def get_net_config(self, index: Any, dataset: str) -> dict[str, Any]:
         """The network's configuration; see `ResultsCount.get_config`."""
-        return self._trials(self._row(index), dataset, None)[0].get_config()
+        return self._results(index, [dataset], None).trials(dataset)[0].get_config()
 
     def find_best(
         self,
@@ -262,19 +261,14 @@ class NASBench201API(Architectures):
         self._index(index)
 
     def _results(self, arch: Any, datasets: Iterable[str], hp: HP) -> ArchResults:
-        index = self._row(arch)
-        trials = {(d, one.seed): one for d in datasets for one in self._trials(index, d, hp)}
+        index, trials = self._row(arch), {}
+        for name in datasets:
+            found = self._datasets[check_name("dataset", name, self._datasets)]
+            for seed in found.seeds:
+                trials[name, seed] = found.trial(self._rows[index], seed, hp, self.hps, name)
         return ArchResults(
             arch_index=index, arch_str=self[index], all_results=trials, rng=self._rng
         )
-
-    def _trials(
-        self, index: int, dataset: str, hp: HP, is_random: bool | int = False
-    ) -> list[ResultsCount]:
-        check_name("dataset", dataset, self._datasets)
-        found = self._datasets[dataset]
-        seeds = choose_seeds(found.seeds, is_random, self._rng)
-        return [found.trial(self._rows[index], seed, hp, self.hps, dataset) for seed in seeds]
 
 
 def create(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,6 @@ class Architectures:
         """Canonical strings, by index."""
         self.archstr2index = {code: index for index, code in enumerate(codes)}
         self._rng = rng
-        self._near: Neighbourhood | None = None
 
     @property
     def evaluated_indexes(self) -> list[int]:
@@ -109,9 +109,11 @@ class Architectures:
             raise ConfigError(f"{arch!r} has no neighbour: open datasets with more architectures")
         return (self._rng or random).choice(near)
 
+    @cached_property
+    def _near(self) -> Neighbourhood:
+        return Neighbourhood(self.meta_archs)
+
     def _by_distance(self, arch: Any) -> list[int]:
-        if self._near is None:
-            self._near = Neighbourhood(self.meta_archs)
         meant = self[int(arch)] if isinstance(arch, int | np.integer) else _parse(arch)
         distances = self._near.distances(encode_choices(meant))
         return [int(index) for index in np.argsort(distances, kind="stable")]

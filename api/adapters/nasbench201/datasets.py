@@ -19,7 +19,7 @@ from ...simulation.opening import read_runs
 from ...simulation.prices import CostModel
 from ...simulation.recorded_runs import RecordedRuns
 from .budgets import HP, read_hp
-from .trial import ResultsCount
+from .results import ResultsCount
 
 _log = logging.getLogger(__name__)
 
@@ -64,26 +64,10 @@ class Dataset:
         there = self.block.evaluated(seeds, self.bench.images.index(self.image))
         return replace(self, seeds=seeds, evaluated=frozenset(np.flatnonzero(there).tolist()))
 
-    @property
-    def stop(self) -> int:
-        """The stopping iteration of its fidelity."""
-        return self.block.record.stop
-
-    def sizes(self, row: int) -> tuple[float, float]:
-        """FLOP of a forward pass and trainable parameters of an architecture, both in millions."""
-        forward = float(self._costs.flops_per_iteration[row]) / FLOPS_OF_TRAINING
-        return forward / 1e6, float(self._costs.parameters[row]) / 1e6
-
     @cached_property
     def _costs(self) -> Costs:
         at = self.bench.images.index(self.image)
         return costs(self.bench, self.block, (at,), self.block.seeds)
-
-    @cached_property
-    def _channels(self) -> tuple[int, int]:
-        """Channels of the network, and of the image."""
-        network = self.bench.manifest.fidelities[self.block.fidelity]["channels"]
-        return network, self.bench.image_channels[self.bench.images.index(self.image)]
 
     def trial(
         self, row: int, seed: int, hp: HP, hps: Mapping[str, int | None], name: str
@@ -94,22 +78,22 @@ class Dataset:
             self._runs[seed] = read_runs(self.bench, *at, cost=self.cost)[self.image]
         runs = self._runs[seed]
         budget = read_hp(hp, hps, runs)
-        (flop, params), (width, channels) = self.sizes(row), self._channels
         place = runs.position[row]
+        training = float(self._costs.flops_per_iteration[row])
         return ResultsCount(
             name=name,
             seed=seed,
             arch_config={
                 "arch_str": self.bench.codes[row],
-                "channel": width,
+                "channel": self.bench.manifest.fidelities[self.block.fidelity]["channels"],
                 "num_cells": LEVELS,
-                "class_num": channels,
+                "class_num": self.bench.image_channels[self.bench.images.index(self.image)],
                 "image": self.image,
                 "task": self.block.task,
                 "fidelity": self.block.fidelity,
             },
-            params=params,
-            flop=flop,
+            params=float(self._costs.parameters[row]) / 1e6,
+            flop=training / FLOPS_OF_TRAINING / 1e6,
             budget=budget,
             kept=runs.iterations,
             psnr_db=runs.psnr_db[place],
