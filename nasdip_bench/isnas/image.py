@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import ConfigError, ImageError
 from nasdip_bench.images import centre_crop, read_image
 from nasdip_bench.space import MIN_SIZE, SIZE_MULTIPLE
-from nasdip_bench.tasks import Denoise, Inpaint, Observation, SuperResolve, Task, luma, psnr_db
+from nasdip_bench.tasks import Denoise, Inpaint, Observation, SuperResolve, Task, psnr_db
 
 MAX_PIXELS = 16 * 2**20
 """Maximum for the restored image; a fit at 4096 x 4096 takes some 100 GB."""
@@ -69,9 +69,7 @@ class Degraded:
         """
         if self.truth is None:
             return float("nan")
-        image, truth = self.cropped(output), self.cropped(self.truth)
-        if isinstance(self.task, SuperResolve) and len(truth) == 3:
-            return psnr_db(luma(image), luma(truth))
+        image, truth = (self.task.measured(self.cropped(one)) for one in (output, self.truth))
         return psnr_db(image, truth)
 
 

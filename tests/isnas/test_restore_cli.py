@@ -44,7 +44,6 @@ def photos(tmp_path_factory) -> Path:
     pixels = load_images("skimage", ["camera"])[0].pixels[0, ::6, ::5]  # 86 x 103
     PillowImage.fromarray(pixels).save(folder / "wall.png")
     colour = np.stack([pixels, pixels[::-1], pixels[:, ::-1]], -1)
-    PillowImage.fromarray(pixels.astype(np.uint16) * 257).save(folder / "deep.tif")
     alpha = np.dstack([colour, np.full_like(pixels, 255)])
     PillowImage.fromarray(alpha).save(folder / "alpha.png")
     mask = np.full(pixels.shape, 255, np.uint8)
@@ -71,17 +70,16 @@ def read_record(folder: Path) -> dict:
     return json.loads((folder / "record.json").read_text())
 
 
-@pytest.mark.parametrize("name", ["deep.tif", "alpha.png"])
-def test_a_noisy_photograph(restore, photos, tmp_path, name):
-    status, out, err = restore(photos / name, "--task=denoise", f"--out={tmp_path / 'o'}", *SHORT)
+def test_a_noisy_photograph(restore, photos, tmp_path):
+    options = ["--task=denoise", f"--out={tmp_path / 'o'}", *SHORT]
+    status, out, err = restore(photos / "alpha.png", *options)
     assert status == 0, err
     assert "about" in err  # the time, before it begins
     assert "restored with" in out
     assert "dB" not in out  # no PSNR is invented
     assert {path.name for path in (tmp_path / "o").iterdir()} >= RESULTS
     with PillowImage.open(tmp_path / "o" / "restored.png") as restored:
-        assert restored.size == (103, 86)
-        assert restored.mode == ("L" if name == "deep.tif" else "RGB")
+        assert (restored.size, restored.mode) == ((103, 86), "RGB")
     facts = read_record(tmp_path / "o")
     assert set(facts["psnr_db"].values()) == {None}
     assert facts["architecture"] in [member["architecture"] for member in facts["cohort"]]
