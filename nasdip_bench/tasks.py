@@ -43,9 +43,11 @@ class Task(ABC):
 
     Attributes:
         kind: the name without parameters; fidelities state iterations by kind.
+        factor: how many times smaller the corrupted image is: above 1 in super-resolution.
     """
 
     kind: ClassVar[str]
+    factor: int = 1
 
     @property
     @abstractmethod

@@ -50,7 +50,6 @@ def record(
 ) -> dict[str, Any]:
     """Everything known about a search, as JSON; missing numbers are null."""
     problem, cohort = search.problem, result.cohort
-    scores = {one.architecture: one.score for one in result.ranking}
     fits = known(problem, search.config.iterations)
     members: list[dict[str, Any]] = []
     if cohort is not None:
@@ -58,7 +57,7 @@ def record(
         members = [
             {
                 "architecture": str(arch),
-                "score": scores[arch],
+                "score": result.ranking[arch],
                 "weight": float(weights[place]),
                 "mse_to_average": float(to_average[place]),
                 "psnr_db": _number(cohort.psnr_db[place]),
@@ -179,9 +178,9 @@ def _number(value: float) -> float | None:
 def _ranking(result: SearchResult) -> bytes:
     import pandas as pd
 
-    names = [str(one.architecture) for one in result.ranking]
-    columns = {"architecture": names, "score": [one.score for one in result.ranking]}
-    index = pd.RangeIndex(1, len(names) + 1, name="rank")
+    scores = result.ranking
+    columns = {"architecture": [*map(str, scores)], "score": [*scores.values()]}
+    index = pd.RangeIndex(1, len(scores) + 1, name="rank")
     text: str = pd.DataFrame(columns, index).to_csv()
     return text.encode()
 

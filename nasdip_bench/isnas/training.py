@@ -119,11 +119,7 @@ def train_baseline(
 
     Args:
         name: "dip" or "nas_dip"; the network is the one for the kind of task.
-        problem: the image to restore.
-        iterations: number of iterations.
-        channels: channels at every level of the network.
-        seed: seed of weights, input and perturbations.
-        device: "cpu", "cuda" or "cuda:N".
+        problem, iterations, channels, seed, device: as in `train`.
         **options: ``precision``, ``rule`` and ``on_iteration`` of `train`.
     """
     image_channels, height, width = problem.shape

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import re
 from pathlib import Path
@@ -432,3 +433,27 @@ def test_values_of_unknown_range(tmp_path: Path) -> None:
     PillowImage.fromarray(GRAY.astype(np.int32) * 1000 - 5).save(tmp_path / "i.tiff")
     with pytest.raises(ImageError, match=r"values from -5 to \d+: only 8 and 16"):
         read_image(tmp_path / "i.tiff")
+
+
+# --- files made to harm: they end in one line, at once ---
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    (tmp_path / "endless.png").symlink_to("/dev/zero")
+    for path in sorted(tmp_path.iterdir()):
+        with pytest.raises(ImageError, match=r"there is no image file|is a folder or a device"):
+            read_image(path)
+    with pytest.raises(ImageError, match="has no image"):
+        load_images("user", folder=tmp_path)
+    (tmp_path / "lena.png").symlink_to("pipe.png")
+    with pytest.raises(ImageError, match=r"has no lena\.png"):
+        load_images("nasdip", ["lena"], folder=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "", "a/b", "..\\b", "\udcff", "x" * 201])
+def test_names_that_could_mislead_are_refused(name: str) -> None:
+    with pytest.raises(ImageError, match="a name has 1 to 200 printable characters"):
+        an_image(noise(1, 64, 64), name=name)

@@ -34,7 +34,7 @@ from nasdip_bench.isnas import (
 from nasdip_bench.isnas.config import SearchConfig
 from nasdip_bench.isnas.estimate import choose_threads, estimate
 from nasdip_bench.isnas.image import Degraded
-from nasdip_bench.isnas.ranking import Ranked, check_score, mean_scores, ranked, scored_image
+from nasdip_bench.isnas.ranking import check_score, mean_scores, ranked, scored_image
 from nasdip_bench.isnas.resized import resized
 from nasdip_bench.isnas.search import SearchResult
 from nasdip_bench.isnas.selection import closest, get_selector, weights
@@ -187,8 +187,8 @@ def test_scores_are_means_over_initialisations(photo):
 def test_the_best_come_first_and_no_numbers_last():
     archs = sample_architectures(4)
     values = [2.0, math.nan, 1.0, 1.0]
-    order = ranked([Ranked(arch, value) for arch, value in zip(archs, values, strict=True)])
-    assert [one.architecture for one in order] == [archs[2], archs[3], archs[0], archs[1]]
+    order = ranked(dict(zip(archs, values, strict=True)))
+    assert [*order] == [archs[2], archs[3], archs[0], archs[1]]
 
 
 def test_scores_without_a_direction_cannot_rank():
@@ -397,7 +397,7 @@ def assert_closest_to_the_average(
     result: SearchResult, shape: tuple[int, ...], selection: str
 ) -> None:
     assert len(result.ranking) == 5
-    assert [one.architecture for one in result.ranking[:3]] == result.members
+    assert [*result.ranking][:3] == result.members
     shares = result.cohort.weights[:, None, None, None]
     np.testing.assert_allclose(result.average, (shares * result.outputs).sum(0), atol=1e-9)
     outputs = [fit.output for fit in result.fits]

