@@ -94,8 +94,8 @@ def asked_for(problem: Degraded, config: SearchConfig, device: str) -> dict[str,
         "image": problem.name,
         "size": list(problem.size),
         "image_sha256": _hash(seen.corrupted),
-        "mask_sha256": None if seen.mask is None else _hash(seen.mask),
-        "truth_sha256": None if problem.truth is None else _hash(problem.truth),
+        "mask_sha256": _hash(seen.mask),
+        "truth_sha256": _hash(problem.truth),
         "device_type": device.split(":")[0],
         "protocol_version": PROTOCOL_VERSION,
     }
@@ -288,5 +288,5 @@ def selection_problem(problem: Degraded, config: SearchConfig) -> Degraded:
     return small
 
 
-def _hash(array: NDArray[np.float32]) -> str:
-    return sha256_bytes(np.ascontiguousarray(array).tobytes())
+def _hash(array: NDArray[np.float32] | None) -> str | None:
+    return None if array is None else sha256_bytes(np.ascontiguousarray(array).tobytes())
