@@ -43,9 +43,11 @@ class Task(ABC):
 
     Attributes:
         kind: the name without parameters; fidelities state iterations by kind.
+        factor: how many times smaller the corrupted image is: above 1 in super-resolution.
     """
 
     kind: ClassVar[str]
+    factor: int = 1
 
     @property
     @abstractmethod
@@ -81,16 +83,21 @@ class Task(ABC):
             "corrupted" (what a user has) and "ground_truth" (what only a benchmark has), each with
             the shape of a reduced output.
         """
-        return {"corrupted": observation.corrupted, "ground_truth": truth}
+        return {"corrupted": observation.corrupted, "ground_truth": self.reduce(truth)}
+
+    def enlarged(self, corrupted: np.ndarray) -> np.ndarray:
+        """A corrupted image at the size of the truth: in super-resolution bicubic, with 8 bits."""
+        return corrupted
+
+    def measured(self, image: np.ndarray) -> np.ndarray:
+        """An image as quality is measured on it: in super-resolution of colour, its luma."""
+        return image
 
     def comparable(
         self, truth: np.ndarray, observation: Observation
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The corrupted image and the ground truth in the form that quality is measured in.
-
-        Super-resolution: the bicubic enlargement; luma if the image has colour.
-        """
-        return observation.corrupted, truth
+        """The corrupted image, enlarged, and the ground truth, both as quality is measured."""
+        return self.measured(self.enlarged(observation.corrupted)), self.measured(truth)
 
     def psnr_corrupted_db(self, truth: np.ndarray, observation: Observation) -> float:
         """PSNR in dB of the corrupted image against the ground truth; see `comparable`."""
@@ -182,23 +189,14 @@ class SuperResolve(Task):
         columns = lanczos_matrix(output.shape[-1], self.factor)
         return rows @ output @ columns.T  # type: ignore[no-any-return]
 
-    def scoring_references(
-        self, truth: np.ndarray, observation: Observation
-    ) -> dict[str, np.ndarray]:
-        return {"corrupted": observation.corrupted, "ground_truth": self.reduce(truth)}
-
     def enlarged(self, corrupted: np.ndarray) -> np.ndarray:
-        """The bicubic enlargement (C, H, W) of a corrupted image, with 8 bits."""
         from PIL import Image as PillowImage
 
         size = (corrupted.shape[2] * self.factor, corrupted.shape[1] * self.factor)
         return _resize(corrupted, size, PillowImage.Resampling.BICUBIC)
 
-    def comparable(
-        self, truth: np.ndarray, observation: Observation
-    ) -> tuple[np.ndarray, np.ndarray]:
-        enlarged = self.enlarged(observation.corrupted)
-        return (luma(enlarged), luma(truth)) if truth.shape[0] == 3 else (enlarged, truth)
+    def measured(self, image: np.ndarray) -> np.ndarray:
+        return luma(image) if len(image) == 3 else image
 
 
 BENCHMARK_TASKS = ("denoise", "inpaint")

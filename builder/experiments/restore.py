@@ -23,12 +23,12 @@ from nasdip_bench.isnas import Search, classical_restoration, corrupt
 from nasdip_bench.isnas.estimate import choose_threads
 from nasdip_bench.isnas.folder import SearchFolder
 from nasdip_bench.isnas.image import Degraded
-from nasdip_bench.isnas.ranking import Ranked
 from nasdip_bench.isnas.results import png
 from nasdip_bench.isnas.search import CohortDivergedError
 from nasdip_bench.isnas.training import Trained, train_baseline
 from nasdip_bench.network.fast import free_cached_memory, keep_freed_memory
 from nasdip_bench.seeding import BitStream
+from nasdip_bench.space import Architecture
 from nasdip_bench.space.paper_lists import candidate_architectures
 from nasdip_bench.storage.files import sha256_bytes
 from nasdip_bench.tasks import get_task
@@ -128,13 +128,13 @@ class Restorer:
                 row["cohort_best_psnr_db"] = float(np.max(psnr_db))
         return row | self._fitted(problem, found.restoration)
 
-    def _drawn(self, key: Restoration) -> list[Ranked]:
+    def _drawn(self, key: Restoration) -> dict[Architecture, float]:
         """N candidates drawn for the image, task and seed, without using any score."""
         config = self._config.search_config(key)
         stream = BitStream("random cohort", key.image, key.task, config.seed)
         left = candidate_architectures(config.candidates)
         drawn = [left.pop(stream.integer(len(left))) for _ in range(config.cohort)]
-        return [Ranked(arch, 1.0) for arch in drawn]
+        return dict.fromkeys(drawn, 1.0)
 
     def _baseline(self, key: Restoration, problem: Degraded) -> dict[str, Any]:
         config, name = self._config.search_config(key), key.method.name.replace("-", "_")

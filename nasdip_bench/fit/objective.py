@@ -36,6 +36,7 @@ class Problem:
         mask: (R, 1, H, W), for inpainting; else None.
         known_share: (R,) float64, the share of known pixels; 1 without a mask.
         truth: (R, C, H, W), or None.
+        target: the truth as errors see it, luma for super-resolution of colour; absent without one.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Problem:
             if observation.corrupted.shape[0] == 3:
                 self._luma = tensor(np.asarray(LUMA_WEIGHTS)).view(1, 3, 1, 1)
         if self.truth is not None:
-            self._target = self.observed(self.truth)
+            self.target = self.observed(self.truth)
 
     @classmethod
     def stack(cls, problems: Sequence[Self]) -> Self:
@@ -84,7 +85,7 @@ class Problem:
             )
         stacked = cls.__new__(cls)
         stacked.__dict__.update(problems[0].__dict__)
-        for name in ("corrupted", "mask", "known_share", "truth", "_target"):
+        for name in ("corrupted", "mask", "known_share", "truth", "target"):
             if getattr(stacked, name, None) is not None:
                 setattr(stacked, name, torch.cat([getattr(problem, name) for problem in problems]))
         return stacked
@@ -98,14 +99,6 @@ class Problem:
     def reduces(self) -> bool:
         """Whether outputs are reduced before they are compared with the corrupted image."""
         return self._reducers is not None
-
-    @property
-    def target(self) -> Tensor:
-        """(R, C, H, W), the ground truths as errors see them: luma for super-resolution of colour.
-
-        It needs a ground truth.
-        """
-        return self._target
 
     def unstack(self, output: Tensor) -> Tensor:
         """Reshape the output of a stacked network, (1, R·C, H, W), to (R, C, H, W)."""
@@ -122,7 +115,7 @@ class Problem:
 
     def errors(self, output: Tensor) -> Tensor:
         """(R,) MSE to the ground truths, on luma for super-resolution of colour."""
-        return _mean_squares(self.observed(output), self._target)
+        return _mean_squares(self.observed(output), self.target)
 
     def observed(self, image: Tensor) -> Tensor:
         """Images as errors see them; see `target`."""

@@ -50,10 +50,7 @@ class Observer:
             check_name("observable", name, OBSERVABLES)
         self.names = tuple(name for name in OBSERVABLES if name in wanted)
         self._problem = problem
-        self._measures: dict[str, Callable[[Tensor], Tensor]] = {
-            "loss_smooth": lambda smoothed: problem.losses(smoothed) / problem.known_share,
-            "neighbour": _neighbour(problem) if "neighbour" in wanted else _undefined,
-        }
+        self._neighbour = _neighbour(problem) if "neighbour" in wanted else _undefined
         self._past = outputs_held(wanted)
         self._outputs: Tensor | None = None
         self._squares: list[Tensor] = []
@@ -77,12 +74,14 @@ class Observer:
             (R,) by name: means, not yet in dB.
         """
         seen: dict[str, Tensor] = {}
-        wide = images.double()
+        problem, wide = self._problem, images.double()
         for name in self.names:
             if name == "loss":
-                seen[name] = losses / self._problem.known_share
-            elif name in self._measures:
-                seen[name] = self._measures[name](smoothed)
+                seen[name] = losses / problem.known_share
+            elif name == "loss_smooth":
+                seen[name] = problem.losses(smoothed) / problem.known_share
+            elif name == "neighbour":
+                seen[name] = self._neighbour(smoothed)
             elif name == "high_frequency":
                 seen[name] = _high_share(images)
             elif name == "emv":

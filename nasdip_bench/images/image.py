@@ -122,7 +122,7 @@ def centre_crop(pixels: np.ndarray, multiple: int = 32) -> np.ndarray:
 
     Args:
         pixels: (..., H, W), any type.
-        multiple: the number that both sides of the result are multiples of.
+        multiple: the number, from 1, that both sides of the result are multiples of.
 
     Returns:
         (..., H', W'), a view.
@@ -131,10 +131,10 @@ def centre_crop(pixels: np.ndarray, multiple: int = 32) -> np.ndarray:
         ImageError: a side is shorter than ``multiple``.
     """
     height, width = pixels.shape[-2:]
-    if multiple < 1 or min(height, width) < multiple:
+    if min(height, width) < multiple:
         raise ImageError(
             f"cannot crop {height} x {width} pixels (height x width) to multiples of {multiple}: "
-            f"both sides must be at least {multiple}, and that at least 1"
+            f"both sides must be at least {multiple}"
         )
     top, left = height % multiple // 2, width % multiple // 2
     bottom, right = top + height // multiple * multiple, left + width // multiple * multiple

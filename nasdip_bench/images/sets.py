@@ -35,17 +35,8 @@ RELEASED_SET = "released"
 
 # In the paper's order.
 NASDIP_IMAGES: tuple[str, ...] = (
-    "misc",
-    "lena",
-    "barbara",
-    "couple",
-    "chest",
-    "man",
-    "palace",
-    "blood",
-    "f16",
-    "boat",
-)
+    "misc", "lena", "barbara", "couple", "chest", "man", "palace", "blood", "f16", "boat"
+)  # fmt: skip
 
 # Photographs inside the scikit-image wheel as PNG (the decoded pixels of a JPEG depend on the
 # decoder), with what scikit-image's documentation says about their licence.

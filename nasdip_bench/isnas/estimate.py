@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from nasdip_bench.console.progress import Progress, duration
-from nasdip_bench.space import Architecture, candidate_architectures
+from nasdip_bench.fit.recording import outputs_held
+from nasdip_bench.space import candidate_architectures
 from nasdip_bench.space.cost import architecture_cost
 
 from .config import SearchConfig
 from .image import Degraded
 from .ranking import mean_scores, scored_image
 from .search import selection_problem
-from .training import check_rule, held_bytes, train
+from .training import check_rule, train
 
 _ROUNDS, _ITERATIONS = 4, 2
 _ENOUGH_SECONDS = 5.0
@@ -84,16 +85,27 @@ def estimate(
         )
         return time.perf_counter() - started
 
-    scoring = _least(score) * config.inits
-    options: dict[str, Any] = {"device": device, "precision": config.precision, "check": check}
-    one_cohort = 0.0
-    if config.trained:
-        one_cohort = _iteration_seconds(probe, small, channels=config.search_channels, **options)
-    one_restore = _iteration_seconds(probe, problem, channels=config.channels, **options)
+    def iteration(restored: Degraded, channels: int) -> float:
+        def some() -> float:
+            return train(
+                probe,
+                restored,
+                purpose="estimate",
+                iterations=_ITERATIONS,
+                channels=channels,
+                seed=0,
+                device=device,
+                precision=config.precision,
+                on_iteration=lambda _: check(),
+            ).seconds
+
+        return _least(some) / _ITERATIONS
+
+    in_cohort = iteration(small, config.search_channels) if config.trained else 0.0
     return Estimate(
-        scores=scoring * scale * config.candidates,
-        cohort=one_cohort * scale * config.trained * config.cohort_iterations,
-        restore=one_restore * scale * config.iterations,
+        scores=_least(score) * config.inits * scale * config.candidates,
+        cohort=in_cohort * scale * config.trained * config.cohort_iterations,
+        restore=iteration(problem, config.channels) * scale * config.iterations,
     )
 
 
@@ -103,33 +115,6 @@ def _least(timed: Callable[[], float]) -> float:
     while len(times) < _ROUNDS and sum(times) < _ENOUGH_SECONDS:
         times.append(timed())
     return min(times)
-
-
-def _iteration_seconds(
-    arch: Architecture,
-    problem: Degraded,
-    *,
-    channels: int,
-    device: str,
-    precision: str,
-    check: Callable[[], None],
-) -> float:
-    """Time a few iterations of a fit."""
-
-    def timed() -> float:
-        return train(
-            arch,
-            problem,
-            purpose="estimate",
-            iterations=_ITERATIONS,
-            channels=channels,
-            seed=0,
-            device=device,
-            precision=precision,
-            on_iteration=lambda _: check(),
-        ).seconds
-
-    return _least(timed) / _ITERATIONS
 
 
 def plan(problem: Degraded, config: SearchConfig, times: Estimate, device: str) -> str:
@@ -164,8 +149,8 @@ def _stopping(problem: Degraded, config: SearchConfig) -> str:
     """What the stopping rule adds to the plan."""
     if config.stop == "last":
         return ""
-    held = held_bytes(config.rule, problem.shape) / 2**20
-    memory = f", which holds {held:.1f} MiB of past outputs" if held else ""
+    held = 4 * outputs_held(config.rule.needs) * math.prod(problem.shape)
+    memory = f", which holds {held / 2**20:.1f} MiB of past outputs" if held else ""
     return f" at most; stopped by {config.rule}{memory}"
 
 

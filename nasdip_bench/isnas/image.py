@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nasdip_bench.errors import ConfigError, ImageError
 from nasdip_bench.images import centre_crop, read_image
 from nasdip_bench.space import MIN_SIZE, SIZE_MULTIPLE
-from nasdip_bench.tasks import Denoise, Inpaint, Observation, SuperResolve, Task, luma, psnr_db
+from nasdip_bench.tasks import Denoise, Inpaint, Observation, Task, psnr_db
 
 MAX_PIXELS = 16 * 2**20
 """Maximum for the restored image; a fit at 4096 x 4096 takes some 100 GB."""
@@ -44,7 +44,7 @@ class Degraded:
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of the networks' output."""
         channels, height, width = self.observation.corrupted.shape
-        factor = _factor(self.task)
+        factor = self.task.factor
         return channels, height * factor, width * factor
 
     def cropped(self, output: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ class Degraded:
     @property
     def seen(self) -> np.ndarray:
         """(C, h, w): the corrupted image without the padding."""
-        factor = _factor(self.task)
+        factor = self.task.factor
         return self.observation.corrupted[:, : self.size[0] // factor, : self.size[1] // factor]
 
     def psnr_db(self, output: np.ndarray) -> float:
@@ -69,9 +69,7 @@ class Degraded:
         """
         if self.truth is None:
             return float("nan")
-        image, truth = self.cropped(output), self.cropped(self.truth)
-        if isinstance(self.task, SuperResolve) and len(truth) == 3:
-            return psnr_db(luma(image), luma(truth))
+        image, truth = (self.task.measured(self.cropped(one)) for one in (output, self.truth))
         return psnr_db(image, truth)
 
 
@@ -90,8 +88,7 @@ def corrupt(truth: np.ndarray, task: Task, name: str, mask: np.ndarray | None = 
         ImageError: a mask of the wrong size.
         ConfigError: a mask for a task other than inpainting.
     """
-    if isinstance(task, SuperResolve):
-        truth = centre_crop(truth, task.factor)
+    truth = centre_crop(truth, task.factor)
     if mask is None:
         observation = task.corrupt(truth, name)
     else:
@@ -132,7 +129,7 @@ def degraded(
     else:
         seen = _masked(seen, task, mask)
     if truth is not None:
-        factor = _factor(task)
+        factor = task.factor
         expected = (seen.shape[0], seen.shape[1] * factor, seen.shape[2] * factor)
         if truth.shape != expected:
             raise ImageError(
@@ -223,7 +220,7 @@ def _padded(
     sigma_255: float | None,
 ) -> Degraded:
     """Pad by reflection at the lower and right edge to multiples of 32, at least 64."""
-    factor = _factor(task)
+    factor = task.factor
     _, height, width = observation.corrupted.shape
     more = [
         (max(MIN_SIZE, -(-side * factor // SIZE_MULTIPLE) * SIZE_MULTIPLE) // factor) - side
@@ -245,10 +242,6 @@ def _padded(
         size=(height * factor, width * factor),
         sigma_255=sigma_255,
     )
-
-
-def _factor(task: Task) -> int:
-    return task.factor if isinstance(task, SuperResolve) else 1
 
 
 def _text(shape: tuple[int, ...]) -> str:

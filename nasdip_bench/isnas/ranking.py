@@ -7,8 +7,7 @@ outputs' power spectral density to that of the corrupted image, ascending.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from nasdip_bench.errors import ConfigError, check_name
@@ -58,14 +57,6 @@ def searched_score(text: str) -> str:
     return named_score(text, there)[0]
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """A candidate and its score, the mean over its initialisations; lower is better."""
-
-    architecture: Architecture
-    score: float
-
-
 def scored_image(problem: Degraded, names: Collection[str]) -> Scored:
     """An image to restore as candidates are scored for it; a ground truth is ignored.
 
@@ -97,15 +88,12 @@ def mean_scores(
     device: torch.device | str = "cpu",
     check: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
-    """The scores of an architecture for an image, by name.
+    """The scores of an architecture by name, each the mean over its initialisations.
 
     Args:
         arch: the architecture.
         image: from `scored_image`.
-        channels: channels at every level of the networks.
-        inits: initialisations a score is averaged over, at least 1.
-        device: where networks run.
-        check: called between evaluations; may raise to abandon the work.
+        channels, inits, device, check: see `nasdip_bench.proxies.scoring.score_architecture`.
     """
     from nasdip_bench.proxies.scoring import score_architecture
 
@@ -118,6 +106,6 @@ def mean_scores(
     }
 
 
-def ranked(scored: Iterable[Ranked]) -> list[Ranked]:
-    """Sort best first; ties keep their order, and NaN scores come last."""
-    return sorted(scored, key=lambda one: (math.isnan(one.score), one.score))
+def ranked(scores: Mapping[Architecture, float]) -> dict[Architecture, float]:
+    """Sort scores best first; ties keep their order, and NaN scores come last."""
+    return dict(sorted(scores.items(), key=lambda one: (math.isnan(one[1]), one[1])))

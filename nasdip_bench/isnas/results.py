@@ -50,23 +50,21 @@ def record(
 ) -> dict[str, Any]:
     """Everything known about a search, as JSON; missing numbers are null."""
     problem, cohort = search.problem, result.cohort
-    scores = {one.architecture: one.score for one in result.ranking}
     fits = known(problem, search.config.iterations)
-    members: list[dict[str, Any]] = (
-        []
-        if cohort is None
-        else [
+    members: list[dict[str, Any]] = []
+    if cohort is not None:
+        weights, to_average = cohort.weights, cohort.to_average
+        members = [
             {
                 "architecture": str(arch),
-                "score": scores[arch],
-                "weight": float(cohort.weights[place]),
-                "mse_to_average": float(cohort.to_average[place]),
+                "score": result.ranking[arch],
+                "weight": float(weights[place]),
+                "mse_to_average": float(to_average[place]),
                 "psnr_db": _number(cohort.psnr_db[place]),
                 "seconds": result.fits[place].seconds,
             }
             for place, arch in enumerate(result.members)
         ]
-    )
     return {
         "nasdip_bench": __version__,
         "torch": torch.__version__,
@@ -120,7 +118,7 @@ def write_results(
     """Write the files of `RESULTS` and return the record."""
     facts = record(search, result, classical, command)
     write_atomic(folder / "restored.png", png(result.restored))
-    write_atomic(folder / "sheet.png", png(contact_sheet(search.problem, result, classical)))
+    write_atomic(folder / "sheet.png", _png(contact_sheet(search.problem, result, classical)))
     write_atomic(folder / "ranking.csv", _ranking(result))
     write_atomic(folder / "curves.csv", _curves(result, search.config.rule.needs))
     text = json.dumps(facts, indent=1, allow_nan=False) + "\n"
@@ -158,10 +156,18 @@ def _stop(fit: Mapping[str, Any]) -> list[str]:
 
 def png(image: NDArray[np.float32]) -> bytes:
     """An image (C, H, W) in [0, 1] as the content of an 8-bit PNG."""
-    pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return _png(_picture(image))
+
+
+def _png(picture: PillowImage.Image) -> bytes:
     buffer = io.BytesIO()
-    PillowImage.fromarray(rows_of(pixels)).save(buffer, "PNG")
+    picture.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _picture(image: NDArray[np.floating]) -> PillowImage.Image:
+    pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return PillowImage.fromarray(rows_of(pixels))
 
 
 def _number(value: float) -> float | None:
@@ -172,9 +178,9 @@ def _number(value: float) -> float | None:
 def _ranking(result: SearchResult) -> bytes:
     import pandas as pd
 
-    names = [str(one.architecture) for one in result.ranking]
-    columns = {"architecture": names, "score": [one.score for one in result.ranking]}
-    index = pd.RangeIndex(1, len(names) + 1, name="rank")
+    scores = result.ranking
+    columns = {"architecture": [*map(str, scores)], "score": [*scores.values()]}
+    index = pd.RangeIndex(1, len(scores) + 1, name="rank")
     text: str = pd.DataFrame(columns, index).to_csv()
     return text.encode()
 
@@ -206,8 +212,8 @@ def _curves(result: SearchResult, needs: Sequence[str]) -> bytes:
 
 def contact_sheet(
     problem: Degraded, result: SearchResult, classical: tuple[str, NDArray[np.float32]]
-) -> NDArray[np.float32]:
-    """(3, H, W) in [0, 1]: input, restored, classical and truth above; average and cohort below."""
+) -> PillowImage.Image:
+    """Input, restored image, classical one and truth above; average and cohort below."""
     method, image = classical
     restored = _psnr(problem, problem.delivered(result.restoration.output))
     above = [
@@ -228,13 +234,12 @@ def contact_sheet(
     for down, row in enumerate(rows):
         for across, tile in enumerate(row):
             sheet.paste(tile, (_GAP + across * wide, _GAP + down * high))
-    return np.moveaxis(np.asarray(sheet).astype(np.float32) / np.float32(255), -1, 0)
+    return sheet
 
 
 def _labelled(label: str, image: NDArray[np.floating]) -> PillowImage.Image:
     """A picture in a square with its label above, in two lines if needed."""
-    pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    picture = PillowImage.fromarray(rows_of(pixels))
+    picture = _picture(image)
     scale = _SIDE / max(picture.size)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     # Enlarge without interpolation, so that pixels show; reduce with a good filter.

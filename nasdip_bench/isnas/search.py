@@ -26,7 +26,7 @@ from nasdip_bench.storage.files import sha256_bytes
 from .config import SearchConfig
 from .folder import SearchFolder, claimed
 from .image import Degraded
-from .ranking import Ranked, mean_scores, ranked, scored_image
+from .ranking import mean_scores, ranked, scored_image
 from .resized import resized
 from .selection import Cohort, get_selector
 from .training import Trained, check_rule, train
@@ -45,7 +45,7 @@ class SearchResult:
     """What a search found.
 
     Attributes:
-        ranking: all candidates, best first.
+        ranking: all candidates with their scores, best first; lower is better.
         architecture: the selected architecture.
         members: the architectures of the cohort that did not diverge, best-ranked first; empty if
             the selector needs no cohort.
@@ -59,7 +59,7 @@ class SearchResult:
             inpainting with the known pixels as they were.
     """
 
-    ranking: list[Ranked]
+    ranking: dict[Architecture, float]
     architecture: Architecture
     members: list[Architecture]
     diverged: list[Architecture]
@@ -94,8 +94,8 @@ def asked_for(problem: Degraded, config: SearchConfig, device: str) -> dict[str,
         "image": problem.name,
         "size": list(problem.size),
         "image_sha256": _hash(seen.corrupted),
-        "mask_sha256": None if seen.mask is None else _hash(seen.mask),
-        "truth_sha256": None if problem.truth is None else _hash(problem.truth),
+        "mask_sha256": _hash(seen.mask),
+        "truth_sha256": _hash(problem.truth),
         "device_type": device.split(":")[0],
         "protocol_version": PROTOCOL_VERSION,
     }
@@ -137,11 +137,11 @@ class Search:
             folder = claimed(folder, asked_for(problem, config, device))
         self._folder = folder
 
-    def run(self, ranking: list[Ranked] | None = None) -> SearchResult:
+    def run(self, ranking: dict[Architecture, float] | None = None) -> SearchResult:
         """Run the parts of the search that are not done yet.
 
         Args:
-            ranking: candidates, best first, to search among; None: rank them.
+            ranking: candidates to search among and their scores, best first; None: rank them.
 
         Raises:
             CohortDivergedError: the whole cohort diverged.
@@ -149,10 +149,8 @@ class Search:
         seconds = 0.0
         if ranking is None:
             ranking, seconds = self.rank()
-        fits = {
-            one.architecture: self._fit("cohort", one.architecture)
-            for one in ranking[: self.config.trained]
-        }
+        best = list(ranking)
+        fits = {arch: self._fit("cohort", arch) for arch in best[: self.config.trained]}
         members = [arch for arch, fit in fits.items() if not fit.diverged]
         if fits and not members:
             raise CohortDivergedError(
@@ -162,7 +160,7 @@ class Search:
         # The paper's images need no padding; what is compared is the image alone.
         outputs = np.array([self._small.cropped(fits[arch].output) for arch in members], np.float32)
         cohort = self._cohort(ranking, members, outputs) if members else None
-        architecture = ranking[0].architecture
+        architecture = best[0]
         if cohort is not None:
             architecture = members[get_selector(self.config.selector)(cohort)]
         restoration = self._fit("restore", architecture)
@@ -181,23 +179,25 @@ class Search:
         )
 
     def _cohort(
-        self, ranking: list[Ranked], members: list[Architecture], outputs: NDArray[np.float32]
+        self,
+        ranking: Mapping[Architecture, float],
+        members: list[Architecture],
+        outputs: NDArray[np.float32],
     ) -> Cohort:
-        scores = {one.architecture: one.score for one in ranking}
         judge = self._small if self._small.truth is not None else None
         return Cohort(
-            scores=np.array([scores[arch] for arch in members]),
+            scores=np.array([ranking[arch] for arch in members]),
             between=mean_squares(outputs.reshape(len(outputs), -1)),
             psnr_db=np.array([judge.psnr_db(o) if judge else np.nan for o in outputs]),
             weighting=self.config.weighting,
             seed=self.config.seed,
         )
 
-    def rank(self) -> tuple[list[Ranked], float]:
+    def rank(self) -> tuple[dict[Architecture, float], float]:
         """Score the candidates that have no score yet, and sort them all, best first.
 
         Returns:
-            the candidates, and the seconds that their scores took.
+            the candidates with their scores, and the seconds that these took.
         """
         candidates = candidate_architectures(self.config.candidates)
         image = scored_image(self.problem, self._scores)
@@ -221,7 +221,7 @@ class Search:
                 self._keep_scores(known)
         values = known[self.config.score]
         seconds = sum(known[_SECONDS][arch] for arch in candidates)
-        return ranked(Ranked(arch, values[arch]) for arch in candidates), seconds
+        return ranked({arch: values[arch] for arch in candidates}), seconds
 
     def _score(self, arch: Architecture, image: Scored) -> dict[str, float]:
         started = time.perf_counter()
@@ -288,5 +288,5 @@ def selection_problem(problem: Degraded, config: SearchConfig) -> Degraded:
     return small
 
 
-def _hash(array: NDArray[np.float32]) -> str:
-    return sha256_bytes(np.ascontiguousarray(array).tobytes())
+def _hash(array: NDArray[np.float32] | None) -> str | None:
+    return None if array is None else sha256_bytes(np.ascontiguousarray(array).tobytes())

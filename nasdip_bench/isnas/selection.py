@@ -39,14 +39,10 @@ def _released(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return (scores.max() - scores) / spread if spread > 0 else np.ones_like(scores)
 
 
-def _equal(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.ones_like(scores)
-
-
 _RULES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "paper": _inverse,
     "released": _released,
-    "equal": _equal,
+    "equal": np.ones_like,
 }
 WEIGHTINGS = tuple(_RULES)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fit.loop import fit
 from nasdip_bench.fit.objective import Problem
-from nasdip_bench.fit.recording import Observer, outputs_held
+from nasdip_bench.fit.recording import Observer
 from nasdip_bench.network import Network
 from nasdip_bench.network.baselines import BASELINE_IN_CHANNELS, build_baseline
 from nasdip_bench.network.fast import FastNetwork
@@ -90,9 +90,17 @@ def train(
     network = blank_network(architecture, image_channels, channels, device)
     key = (str(architecture), problem.name, problem.task.name, f"{height}x{width}", channels, seed)
     draw_weights(network, "isnas weights", purpose, *key)
-    options: dict[str, Any] = {"precision": precision, "rule": rule, "on_iteration": on_iteration}
-    fast = FastNetwork(network)
-    return _fit(fast, image_channels, problem, iterations, seed, device, **options)
+    return _fit(
+        FastNetwork(network),
+        image_channels,
+        problem,
+        iterations,
+        seed,
+        device,
+        rule,
+        precision=precision,
+        on_iteration=on_iteration,
+    )
 
 
 def train_baseline(
@@ -111,11 +119,7 @@ def train_baseline(
 
     Args:
         name: "dip" or "nas_dip"; the network is the one for the kind of task.
-        problem: the image to restore.
-        iterations: number of iterations.
-        channels: channels at every level of the network.
-        seed: seed of weights, input and perturbations.
-        device: "cpu", "cuda" or "cuda:N".
+        problem, iterations, channels, seed, device: as in `train`.
         **options: ``precision``, ``rule`` and ``on_iteration`` of `train`.
     """
     image_channels, height, width = problem.shape
@@ -254,11 +258,6 @@ def check_rule(rule: StoppingRule, image: Degraded, iterations: int) -> None:
             f"stopping rule {rule} can keep no output before iteration {earliest}, but there are "
             f"only {iterations} iterations: give more of them, or the rule other parameters"
         )
-
-
-def held_bytes(rule: StoppingRule, shape: tuple[int, int, int]) -> int:
-    """Bytes of past outputs that a rule's observables hold, for an image (C, H, W)."""
-    return 4 * outputs_held(rule.needs) * int(np.prod(shape))
 
 
 def _in_db(mean: Tensor | None) -> NDArray[np.float64]:

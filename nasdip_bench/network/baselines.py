@@ -7,23 +7,13 @@ Image Prior with Neural Architecture Search", ECCV 2020 (its networks are points
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 import torch
 from torch import Tensor, nn
 
-from nasdip_bench.errors import check_name, unknown_name
+from nasdip_bench.errors import check_name
 from nasdip_bench.space import LEVELS, Architecture, check_size
 
-from .blocks import (
-    OutputLayer,
-    activation,
-    conv_norm_act,
-    encoder_level,
-    norm,
-    reflect_conv,
-    upsample,
-)
+from .blocks import OutputLayer, conv_norm_act, decoder_level, encoder_level, sequence, upsample
 from .plain import build_network
 
 BASELINE_IN_CHANNELS = 32
@@ -52,21 +42,11 @@ class _HourglassLevel(nn.Module):
         deeper: nn.Module | None,
     ) -> None:
         super().__init__()
-        self.skip = conv_norm_act(in_channels, skip_channels, 1)
+        self.skip = sequence(conv_norm_act(in_channels, skip_channels, 1))
         self.encoder = encoder_level(in_channels, channels)
         self.deeper = deeper
         self.upsampling = upsample(mode)
-        self.decoder = nn.Sequential(
-            OrderedDict(
-                norm_in=norm(skip_channels + channels),
-                conv1=reflect_conv(skip_channels + channels, channels, 3),
-                norm1=norm(channels),
-                act1=activation("leaky_relu"),
-                conv2=reflect_conv(channels, channels, 1),
-                norm2=norm(channels),
-                act2=activation("leaky_relu"),
-            )
-        )
+        self.decoder = decoder_level(skip_channels + channels, channels, 3, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         deep = self.encoder(x)
@@ -103,19 +83,19 @@ class Hourglass(nn.Module):
         return self.output(self.levels(z))  # type: ignore[no-any-return]
 
 
-def build_baseline(name: str, task: str, out_channels: int = 1, channels: int = 128) -> nn.Module:
+def build_baseline(name: str, kind: str, out_channels: int = 1, channels: int = 128) -> nn.Module:
     """Build a baseline's network for a kind of task, with 32 input channels.
 
     Args:
         name: "dip" or "nas_dip".
-        task: "denoise", "inpaint" or "super_resolve" (a factor after it is ignored, since both
-            papers use one network for all factors).
+        kind: "denoise", "inpaint" or "super_resolve"; both papers use one network for all factors.
         out_channels: channels of the image.
         channels: channels at every level.
+
+    Raises:
+        UnknownNameError: no such baseline or kind.
     """
-    kind = "super_resolve" if task.startswith("super_resolve") else task
-    if kind not in NAS_DIP:
-        raise unknown_name("task", task, NAS_DIP)
+    check_name("kind of task", kind, NAS_DIP)
     if check_name("baseline", name, BASELINES) == "dip":
         mode, skip_channels = _DIP[kind]
         skip_channels = min(skip_channels, channels)

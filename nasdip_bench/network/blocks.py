@@ -6,7 +6,9 @@ Parameter names are part of the benchmark's protocol; see `nasdip_bench.network.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,15 +46,25 @@ def reflect_conv(in_channels: int, out_channels: int, kernel: int, stride: int =
     )
 
 
-def conv_norm_act(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Module:
-    """conv, bn, LeakyReLU(0.2): the skip block (kernel 1) and the skip-down block (3, stride 2)."""
-    return nn.Sequential(
-        OrderedDict(
-            conv=reflect_conv(in_channels, out_channels, kernel, stride),
-            norm=norm(out_channels),
-            act=activation("leaky_relu"),
-        )
-    )
+def conv_norm_act(
+    in_channels: int, out_channels: int, kernel: int, stride: int = 1, suffix: str = ""
+) -> dict[str, nn.Module]:
+    """conv, bn, LeakyReLU(0.2), by their names with the suffix."""
+    return {
+        f"conv{suffix}": reflect_conv(in_channels, out_channels, kernel, stride),
+        f"norm{suffix}": norm(out_channels),
+        f"act{suffix}": activation("leaky_relu"),
+    }
+
+
+def sequence(layers: Mapping[str, nn.Module]) -> nn.Sequential:
+    """The layers one after the other, under their names."""
+    return nn.Sequential(OrderedDict(layers))
+
+
+def _same_size(kernel: int, dilation: int) -> dict[str, Any]:
+    """The options of a convolution that keeps the size (released: dilation 1)."""
+    return {"padding": dilation * (kernel // 2), "dilation": dilation}
 
 
 class SplitStackSum(nn.Module):
@@ -65,14 +77,8 @@ class SplitStackSum(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernel: int, dilation: int) -> None:
         super().__init__()
         self.runs = 1
-        self.conv = nn.Conv2d(
-            in_channels // 4,
-            out_channels,
-            kernel,
-            padding=dilation * (kernel // 2),
-            dilation=dilation,
-            bias=False,
-        )
+        shape = _same_size(kernel, dilation)
+        self.conv = nn.Conv2d(in_channels // 4, out_channels, kernel, bias=False, **shape)
 
     def summed(self, x: Tensor) -> Tensor:
         """The sum of the four parts: (N, C, H, W) to (N, C/4, H, W)."""
@@ -89,38 +95,20 @@ def transform(
 ) -> nn.Module:
     """The feature transform of a cell; keeps the size.
 
-    As released, convolutions have no bias and transposed ones do. Dilated transforms pad so that
-    the size is kept (the released space has only dilation 1, where the padding is kernel // 2).
+    As released, convolutions have no bias and transposed ones do.
     """
-    padding = dilation * (kernel // 2)
-    if name == "identity":
-        return nn.Identity()
+    shape = _same_size(kernel, dilation)
     if name == "conv":
-        return nn.Conv2d(
-            in_channels, out_channels, kernel, padding=padding, dilation=dilation, bias=False
-        )
+        return nn.Conv2d(in_channels, out_channels, kernel, bias=False, **shape)
     if name == "transposed_conv":
-        return nn.ConvTranspose2d(
-            in_channels, out_channels, kernel, padding=padding, dilation=dilation
-        )
+        return nn.ConvTranspose2d(in_channels, out_channels, kernel, **shape)
     if name == "split_stack_sum":
         return SplitStackSum(in_channels, out_channels, kernel, dilation)
-    depthwise = nn.Conv2d(
-        in_channels,
-        in_channels,
-        kernel,
-        padding=padding,
-        dilation=dilation,
-        groups=in_channels,
-        bias=False,
-    )
+    depthwise = nn.Conv2d(in_channels, in_channels, kernel, groups=in_channels, bias=False, **shape)
     if name == "depthwise_conv":
         return depthwise
-    return nn.Sequential(
-        OrderedDict(
-            depthwise=depthwise, pointwise=nn.Conv2d(in_channels, out_channels, 1, bias=False)
-        )
-    )
+    pointwise = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+    return sequence({"depthwise": depthwise, "pointwise": pointwise})
 
 
 def upsampling_cell(arch: Architecture, channels: int) -> nn.Sequential:
@@ -130,7 +118,7 @@ def upsampling_cell(arch: Architecture, channels: int) -> nn.Sequential:
     """
     cell = arch.attributes
     kernel = cell.kernel or 1
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    layers: dict[str, nn.Module] = {}
     if cell.transform_first:  # pixel shuffle last
         layers["transform"] = transform(
             cell.transform, channels, 4 * channels, kernel, arch.dilation
@@ -138,7 +126,7 @@ def upsampling_cell(arch: Architecture, channels: int) -> nn.Sequential:
         layers["transform_act"] = activation(cell.activation)
         layers["sampling"] = nn.PixelShuffle(2)
         layers["sampling_act"] = activation(cell.activation)
-        return nn.Sequential(layers)
+        return sequence(layers)
 
     sampled = channels
     if cell.sampling == "pixel_shuffle":
@@ -154,7 +142,7 @@ def upsampling_cell(arch: Architecture, channels: int) -> nn.Sequential:
     if cell.transform != "identity":
         layers["transform"] = transform(cell.transform, sampled, channels, kernel, arch.dilation)
         layers["transform_act"] = activation(cell.activation)
-    return nn.Sequential(layers)
+    return sequence(layers)
 
 
 def upsample(mode: str) -> nn.Upsample:
@@ -166,34 +154,17 @@ def upsample(mode: str) -> nn.Upsample:
 
 def encoder_level(in_channels: int, channels: int) -> nn.Sequential:
     """conv3 stride 2, bn, act, conv3, bn, act."""
-    return nn.Sequential(
-        OrderedDict(
-            conv_down=reflect_conv(in_channels, channels, 3, stride=2),
-            norm_down=norm(channels),
-            act_down=activation("leaky_relu"),
-            conv=reflect_conv(channels, channels, 3),
-            norm=norm(channels),
-            act=activation("leaky_relu"),
-        )
-    )
+    down = conv_norm_act(in_channels, channels, 3, stride=2, suffix="_down")
+    return sequence(down | conv_norm_act(channels, channels, 3))
 
 
-def decoder_level(channels: int) -> nn.Sequential:
-    """bn, conv3, bn, act, conv3, bn, act, conv1, bn, act."""
-    return nn.Sequential(
-        OrderedDict(
-            norm_in=norm(channels),
-            conv1=reflect_conv(channels, channels, 3),
-            norm1=norm(channels),
-            act1=activation("leaky_relu"),
-            conv2=reflect_conv(channels, channels, 3),
-            norm2=norm(channels),
-            act2=activation("leaky_relu"),
-            conv3=reflect_conv(channels, channels, 1),
-            norm3=norm(channels),
-            act3=activation("leaky_relu"),
-        )
-    )
+def decoder_level(in_channels: int, channels: int, *kernels: int) -> nn.Sequential:
+    """bn, then conv, bn, act for each kernel."""
+    layers: dict[str, nn.Module] = {"norm_in": norm(in_channels)}
+    for number, kernel in enumerate(kernels, 1):
+        layers |= conv_norm_act(in_channels, channels, kernel, suffix=str(number))
+        in_channels = channels
+    return sequence(layers)
 
 
 class OutputLayer(nn.Module):

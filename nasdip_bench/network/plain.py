@@ -14,7 +14,14 @@ from torch import Tensor, nn
 from nasdip_bench.errors import ConfigError, check_whole
 from nasdip_bench.space import LEVELS, Architecture, check_size
 
-from .blocks import OutputLayer, conv_norm_act, decoder_level, encoder_level, upsampling_cell
+from .blocks import (
+    OutputLayer,
+    conv_norm_act,
+    decoder_level,
+    encoder_level,
+    sequence,
+    upsampling_cell,
+)
 
 CHANNEL_MULTIPLE = 16
 """Pixel shuffle quarters the channels, and split_stack_sum quarters them again."""
@@ -27,16 +34,10 @@ def check_channels(name: str, value: int) -> None:
 
 
 class Network(nn.Module):
-    """The encoder-decoder of an architecture.
+    """The encoder-decoder of an architecture; for arguments see `build_network`.
 
     Only the skip modules that the pattern uses exist; each is shared by all connections that pass
     through it (the released code also creates the unused ones).
-
-    Args:
-        arch: the architecture.
-        in_channels: channels of the input z, at least 1.
-        out_channels: channels of the image, at least 1.
-        channels: channels at every level, a multiple of `CHANNEL_MULTIPLE`; 128 in the paper.
     """
 
     def __init__(
@@ -55,7 +56,9 @@ class Network(nn.Module):
             {str(j): encoder_level(in_channels if j == 1 else channels, channels) for j in levels}
         )
         self.upsampling = nn.ModuleDict({str(i): upsampling_cell(arch, channels) for i in levels})
-        self.decoder = nn.ModuleDict({str(i): decoder_level(channels) for i in levels})
+        self.decoder = nn.ModuleDict(
+            {str(i): decoder_level(channels, channels, 3, 3, 1) for i in levels}
+        )
 
         def width(source: int) -> int:
             return in_channels if source == 0 else channels
@@ -65,9 +68,11 @@ class Network(nn.Module):
         up = sorted({s for i, j in self.connections for s in range(i, j)})
         # Keys are scales: 0 is the image's own, s is 2^-s of it. skip_down["s"] leads from scale s
         # to s + 1, skip_up["s"] from scale s + 1 to s.
-        self.skip_same = nn.ModuleDict({str(s): conv_norm_act(width(s), channels, 1) for s in same})
+        self.skip_same = nn.ModuleDict(
+            {str(s): sequence(conv_norm_act(width(s), channels, 1)) for s in same}
+        )
         self.skip_down = nn.ModuleDict(
-            {str(s): conv_norm_act(width(s), channels, 3, stride=2) for s in down}
+            {str(s): sequence(conv_norm_act(width(s), channels, 3, stride=2)) for s in down}
         )
         self.skip_up = nn.ModuleDict({str(s): upsampling_cell(arch, channels) for s in up})
         self.output = OutputLayer(channels, out_channels)
@@ -112,10 +117,10 @@ def build_network(
     """Build the network of an architecture, with PyTorch's default initialisation.
 
     Args:
-        arch: an `Architecture`.
-        in_channels: channels of the input z (the benchmark: those of the image).
-        out_channels: channels of the image, 1 or 3.
-        channels: channels at every level (128 in the paper; a multiple of 16).
+        arch: the architecture.
+        in_channels: channels of the input z (the benchmark: those of the image), at least 1.
+        out_channels: channels of the image, at least 1.
+        channels: channels at every level (128 in the paper), a multiple of `CHANNEL_MULTIPLE`.
 
     Raises:
         ConfigError: a number of channels that is not allowed.

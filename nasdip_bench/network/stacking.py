@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import nn
@@ -39,37 +38,18 @@ def stack_networks(networks: Sequence[Network]) -> Network:
         raise ConfigError("a stack takes one or more networks of one architecture")
     if len(networks) == 1:
         return networks[0]
-    with torch.device("meta"):
-        stacked = copy.deepcopy(networks[0]).to("meta")
-        for module in list(stacked.modules()):
-            for name, child in module.named_children():
-                setattr(module, name, _widened(child, len(networks)))
-    stacked.to_empty(device=next(networks[0].parameters()).device)
+    runs, stacked = len(networks), copy.deepcopy(networks[0])
+    for layer in stacked.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            layer.in_channels *= runs
+            layer.out_channels *= runs
+            layer.groups *= runs
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.num_features *= runs
+        elif isinstance(layer, SplitStackSum):
+            layer.runs = runs
     for name, parameter in stacked.named_parameters():
         # The first dimension of every weight, of plain and transposed convolutions and of batch
         # normalisations, is that of the grouped channels.
         parameter.data = torch.cat([network.get_parameter(name) for network in networks])
     return stacked
-
-
-def _widened(layer: nn.Module, runs: int) -> nn.Module:
-    """The same layer for R times the channels; layers without channels stay unchanged."""
-    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-        options: dict[str, Any] = {
-            "kernel_size": layer.kernel_size,
-            "stride": layer.stride,
-            "padding": layer.padding,
-            "dilation": layer.dilation,
-            "groups": layer.groups * runs,
-            "bias": layer.bias is not None,
-            "padding_mode": layer.padding_mode,
-        }
-        if isinstance(layer, nn.ConvTranspose2d):
-            options["output_padding"] = layer.output_padding
-        inputs, outputs = layer.in_channels * runs, layer.out_channels * runs
-        return type(layer)(inputs, outputs, **options)
-    if isinstance(layer, nn.BatchNorm2d):
-        return nn.BatchNorm2d(layer.num_features * runs, track_running_stats=False)
-    if isinstance(layer, SplitStackSum):
-        layer.runs = runs
-    return layer

@@ -5,7 +5,6 @@ from .architecture import MIN_SIZE as MIN_SIZE
 from .architecture import SIZE_MULTIPLE as SIZE_MULTIPLE
 from .architecture import Architecture as Architecture
 from .architecture import check_size as check_size
-from .architecture import random_architecture as random_architecture
 from .architecture import sample_architectures as sample_architectures
 from .cells import ACTIVATIONS as ACTIVATIONS
 from .cells import KERNELS as KERNELS

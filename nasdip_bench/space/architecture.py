@@ -10,7 +10,7 @@ Deep Image Prior", CVPR 2022, section 4.1, and the numbering of its released cod
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -29,7 +29,6 @@ DILATIONS = (1, 2, 3)
 SIZE_MULTIPLE = 2**LEVELS
 MIN_SIZE = 2 * SIZE_MULTIPLE
 """Leaves two pixels at the deepest level, so that one can be reflected."""
-
 
 _CODE = re.compile(r"(?P<cell>\d{1,3})-(?P<skip>[01]+)(?:-d(?P<dilation>\d+))?")
 # The released code writes three forms: "0_172_iteration_4000_sigma_25_skip_<bits>", "0_172_<bits>"
@@ -80,9 +79,7 @@ class Architecture:
             )
         if type(self.dilation) is not int or self.dilation not in DILATIONS:
             raise ArchitectureError(f"dilation {self.dilation!r} is not one of {DILATIONS}")
-        if self.dilation > 1 and (
-            attributes.transform == "identity" or attributes.kernel in (None, 1)
-        ):
+        if self.dilation > 1 and not attributes.dilatable:
             raise ArchitectureError(
                 f"dilation {self.dilation} has no effect on cell {self.cell} "
                 f"({attributes.transform}, kernel {attributes.kernel}); it needs a transform with "
@@ -90,11 +87,6 @@ class Architecture:
             )
         object.__setattr__(self, "cell", int(self.cell))
         object.__setattr__(self, "attributes", attributes)
-
-    @classmethod
-    def from_code(cls, cell: int, skip: str, dilation: int = 1) -> Architecture:
-        """Make an architecture from a cell number and a skip string, as the released code does."""
-        return cls(cell, skip, dilation)
 
     @classmethod
     def parse(cls, text: str | Architecture) -> Architecture:
@@ -164,37 +156,19 @@ class Architecture:
         return Architecture(self.cell, skip, self.dilation)
 
     def _with_cell(self, cell: int) -> Architecture:
-        attributes = cell_attributes(cell)
-        keeps = attributes.transform != "identity" and attributes.kernel not in (None, 1)
-        return Architecture(cell, self.skip, self.dilation if keeps else 1)
+        dilation = self.dilation if cell_attributes(cell).dilatable else 1
+        return Architecture(cell, self.skip, dilation)
 
 
 @lru_cache(maxsize=NUM_CELLS)
 def _neighbouring_cells(cell: int) -> tuple[int, ...]:
-    mine = cell_attributes(cell)
+    mine = astuple(cell_attributes(cell))
 
-    def distance(other: Cell) -> int:
-        kernels_differ = (
-            mine.kernel != other.kernel and mine.kernel is not None and other.kernel is not None
-        )
-        return (
-            (mine.sampling != other.sampling)
-            + (mine.transform != other.transform)
-            + kernels_differ
-            + (mine.activation != other.activation)
-            + (mine.transform_first != other.transform_first)
-        )
+    def differences(other: int) -> int:
+        pairs = zip(mine, astuple(cell_attributes(other)), strict=True)
+        return sum(one != another for one, another in pairs if None not in (one, another))
 
-    return tuple(
-        other for other in VALID_CELLS if other != cell and distance(cell_attributes(other)) == 1
-    )
-
-
-def random_architecture(stream: BitStream) -> Architecture:
-    """Draw an architecture: cell uniform over the 297 valid ones, each skip bit at 1/2."""
-    cell = VALID_CELLS[stream.integer(len(VALID_CELLS))]
-    skip = "".join(str(stream.integer(2)) for _ in range(SKIP_BITS))
-    return Architecture(cell, skip)
+    return tuple(other for other in VALID_CELLS if differences(other) == 1)
 
 
 def sample_architectures(
@@ -202,6 +176,7 @@ def sample_architectures(
 ) -> list[Architecture]:
     """Draw distinct architectures, the same list on every machine and Python version.
 
+    Each cell is uniform over the 297 valid ones, and each skip bit is set with probability 1/2.
     A shorter list is a prefix of a longer one with the same seed. The architectures of the
     benchmark are others, the paper's own: `paper_architectures`.
 
@@ -217,7 +192,9 @@ def sample_architectures(
     stream = BitStream("architectures", purpose, seed)
     drawn: dict[Architecture, None] = {}
     while len(drawn) < count:
-        drawn.setdefault(random_architecture(stream))
+        cell = VALID_CELLS[stream.integer(len(VALID_CELLS))]
+        skip = "".join(str(stream.integer(2)) for _ in range(SKIP_BITS))
+        drawn.setdefault(Architecture(cell, skip))
     return list(drawn)
 
 

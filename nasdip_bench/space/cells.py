@@ -49,6 +49,11 @@ class Cell:
     transform_first: bool = False
 
     @property
+    def dilatable(self) -> bool:
+        """Whether the cell has a transform that a dilation changes."""
+        return self.transform != "identity" and self.kernel != 1
+
+    @property
     def invalid_because(self) -> str | None:
         """Why the cell cannot be built with 128 channels, or None if it can."""
         if self.sampling != "pixel_shuffle":

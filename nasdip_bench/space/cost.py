@@ -69,22 +69,14 @@ def architecture_cost(
 
     for scale in range(LEVELS):
         width = in_channels if scale == 0 else channels
-        kinds: list[tuple[list[_Conv], int]] = [
-            (
-                [_Conv(width, channels, 1, 4.0**-scale, norm=True)],
-                sum(i == j == scale for i, j in connections),
-            )
-        ]
+        same = [_Conv(width, channels, 1, 4.0**-scale, norm=True)]
+        kinds = [(same, sum(i == j == scale for i, j in connections))]
         if scale < LEVELS - 1:
+            down = [_Conv(width, channels, 3, 4.0 ** -(scale + 1), norm=True)]
+            up = list(_cell(arch, channels, 4.0**-scale))
             kinds += [
-                (
-                    [_Conv(width, channels, 3, 4.0 ** -(scale + 1), norm=True)],
-                    sum(j <= scale < i for i, j in connections),
-                ),
-                (
-                    list(_cell(arch, channels, 4.0**-scale)),
-                    sum(i <= scale < j for i, j in connections),
-                ),
+                (down, sum(j <= scale < i for i, j in connections)),
+                (up, sum(i <= scale < j for i, j in connections)),
             ]
         for convs, uses in kinds:
             size = sum(conv.parameters for conv in convs)

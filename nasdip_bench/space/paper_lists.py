@@ -10,9 +10,10 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from nasdip_bench.errors import ArchitectureError, check_whole
+from nasdip_bench.errors import check_whole
 
 from .architecture import Architecture, sample_architectures
+from .cells import VALID_CELLS
 
 PAPER_ARCHITECTURES = 522
 """Number of architectures that the authors trained."""
@@ -66,10 +67,4 @@ def _read(name: str) -> tuple[Architecture, ...]:
     """The architectures of a ``cell,skip`` file; those that cannot be built are left out."""
     lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
     rows = [line.split(",") for line in lines if not line.startswith("#")][1:]
-    found = []
-    for cell, skip in rows:
-        try:
-            found.append(Architecture.from_code(int(cell), skip))
-        except ArchitectureError:
-            continue
-    return tuple(found)
+    return tuple(Architecture(int(cell), skip) for cell, skip in rows if int(cell) in VALID_CELLS)

@@ -29,12 +29,10 @@ class Fixed(StoppingRule):
             check_whole("iteration", self.iteration, 1)
 
     def begin(self, fits: Fits) -> Look:
-        """Keep and stop at the iteration."""
         end = fits.stop if self.iteration is None else self.iteration
         return lambda iteration, _: _both(np.full(len(fits), iteration >= end))
 
     def earliest(self, budget: int) -> int:
-        """The iteration, where it is given."""
         return 1 if self.iteration is None else self.iteration
 
 
@@ -45,7 +43,6 @@ class Last(StoppingRule):
     name = "last"
 
     def begin(self, fits: Fits) -> Look:
-        """Never stop."""
         return lambda iteration, _: _both(np.zeros(len(fits), bool))
 
 
@@ -87,7 +84,6 @@ class Discrepancy(StoppingRule):
         return lambda _, seen: _both(seen["loss_smooth"] >= level)
 
     def no_meaning(self, kind: str) -> str | None:
-        """The rule applies only to denoising."""
         if kind == "denoise":
             return None
         return "there is no noise to compare with; the rule applies only to denoising"
@@ -101,9 +97,9 @@ class _Least(StoppingRule):
 
     def __post_init__(self) -> None:
         _check_patience(self.patience)
+        check_name("what a stopping rule delivers", self.delivers, DELIVERED)
 
     def begin(self, fits: Fits) -> Look:
-        """Keep every new least value, and stop `patience` iterations after the last one."""
         (observable,) = self.needs
         wait = _iterations(self.patience, fits.budget)
         least_db = np.full(len(fits), -np.inf)
@@ -134,7 +130,6 @@ class NeighbourMinimum(_Least):
     needs = ("neighbour",)
 
     def no_meaning(self, kind: str) -> str | None:
-        """Super-resolution is excluded: its corrupted image has other pixels."""
         if kind != "super_resolve":
             return None
         return "the corrupted image is smaller than the restoration, so pixels have no neighbours"
@@ -165,16 +160,13 @@ class WindowedVariance(_Least):
             raise ConfigError(
                 f"window {self.window!r} of es-wmv must be 25 or 100, whose variances are recorded"
             )
-        check_name("what a stopping rule delivers", self.delivers, DELIVERED)
         super().__post_init__()
 
     @property
     def needs(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The variance over its window."""
         return (f"wmv_{self.window}",)
 
     def earliest(self, budget: int) -> int:
-        """Where the window is full."""
         return self.window
 
 
@@ -200,12 +192,10 @@ class ExponentialVariance(_Least):
 
     def __post_init__(self) -> None:
         check_whole("burn_in of a stopping rule", self.burn_in, 0)
-        check_name("what a stopping rule delivers", self.delivers, DELIVERED)
         super().__post_init__()
 
     def earliest(self, budget: int) -> int:
-        """After the burn-in; the first output has no variance."""
-        return max(self.burn_in + 1, 2)
+        return max(self.burn_in + 1, 2)  # the first output has no variance
 
 
 @dataclass(frozen=True)
@@ -229,11 +219,9 @@ class Plateau(StoppingRule):
         _check_positive("gain_db", self.gain_db)
 
     def earliest(self, budget: int) -> int:
-        """Where the patience can first run out."""
         return 1 + _iterations(self.patience, budget)
 
     def begin(self, fits: Fits) -> Look:
-        """Keep and stop when the patience runs out."""
         wait = _iterations(self.patience, fits.budget)
         best_db = np.full(len(fits), -np.inf)
         at = np.zeros(len(fits), np.int64)

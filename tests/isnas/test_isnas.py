@@ -31,20 +31,14 @@ from nasdip_bench.isnas import (
     paper_config,
     quick_config,
 )
-from nasdip_bench.isnas.config import SELECTIONS, SearchConfig
+from nasdip_bench.isnas.config import SearchConfig
 from nasdip_bench.isnas.estimate import choose_threads, estimate
 from nasdip_bench.isnas.image import Degraded
-from nasdip_bench.isnas.ranking import (
-    Ranked,
-    check_score,
-    mean_scores,
-    ranked,
-    scored_image,
-)
+from nasdip_bench.isnas.ranking import check_score, mean_scores, ranked, scored_image
 from nasdip_bench.isnas.resized import resized
 from nasdip_bench.isnas.search import SearchResult
 from nasdip_bench.isnas.selection import closest, get_selector, weights
-from nasdip_bench.isnas.training import held_bytes, known, train
+from nasdip_bench.isnas.training import known, train
 from nasdip_bench.network.fast import FastNetwork
 from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.observables import OBSERVABLES
@@ -66,13 +60,7 @@ from nasdip_bench.stopping import (
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, luma, psnr_db
 
 TASKS = (Denoise(), Inpaint(), SuperResolve(2))
-SMALL = {
-    "candidates": 5,
-    "cohort": 3,
-    "iterations": 6,
-    "cohort_iterations": 4,
-    "channels": 16,
-}
+SMALL = {"candidates": 5, "cohort": 3, "iterations": 6, "cohort_iterations": 4, "channels": 16}
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +92,8 @@ def test_any_size_is_padded_to_what_networks_accept_and_cut_back(height, width, 
     _, padded_height, padded_width = problem.shape
     assert (padded_height % 32, padded_width % 32) == (0, 0)
     assert 64 <= padded_height < max(64, height * factor) + 32
-    assert problem.cropped(np.zeros(problem.shape)).shape == (
-        channels,
-        height * factor,
-        width * factor,
-    )
+    restored = problem.cropped(np.zeros(problem.shape))
+    assert restored.shape == (channels, height * factor, width * factor)
     expected = seen if mask is None else seen * mask
     np.testing.assert_array_equal(problem.seen, expected)
     Problem(task, problem.observation, None)  # the fit takes it
@@ -202,8 +187,8 @@ def test_scores_are_means_over_initialisations(photo):
 def test_the_best_come_first_and_no_numbers_last():
     archs = sample_architectures(4)
     values = [2.0, math.nan, 1.0, 1.0]
-    order = ranked([Ranked(arch, value) for arch, value in zip(archs, values, strict=True)])
-    assert [one.architecture for one in order] == [archs[2], archs[3], archs[0], archs[1]]
+    order = ranked(dict(zip(archs, values, strict=True)))
+    assert [*order] == [archs[2], archs[3], archs[0], archs[1]]
 
 
 def test_scores_without_a_direction_cannot_rank():
@@ -330,11 +315,6 @@ def test_a_rule_may_deliver_the_output_itself(photo):
         assert psnr_db(fit_of.output, problem.truth) == pytest.approx(curve[2], abs=1e-4)
 
 
-def test_what_a_rule_holds_is_known_beforehand():
-    assert held_bytes(WindowedVariance(100), (1, 1024, 1024)) == 100 * 4 * 2**20
-    assert held_bytes(Discrepancy(), (3, 64, 64)) == held_bytes(Last(), (3, 64, 64)) == 0
-
-
 def test_a_rule_without_meaning_is_refused_before_anything_is_ranked(photo):
     problem = corrupt(photo, Inpaint(), "camera")
     config = quick_config(problem.task, stop="discrepancy")
@@ -417,10 +397,12 @@ def assert_closest_to_the_average(
     result: SearchResult, shape: tuple[int, ...], selection: str
 ) -> None:
     assert len(result.ranking) == 5
-    assert [one.architecture for one in result.ranking[:3]] == result.members
+    assert [*result.ranking][:3] == result.members
     shares = result.cohort.weights[:, None, None, None]
     np.testing.assert_allclose(result.average, (shares * result.outputs).sum(0), atol=1e-9)
     outputs = [fit.output for fit in result.fits]
+    assert outputs[0].shape[1:] == {"full": (96, 96), "resized": (64, 96)}[selection]
+    assert np.isfinite(result.cohort.psnr_db).all() == (selection == "full")
     if selection == "full":  # what they have beyond the image is padding
         outputs = [output[:, : shape[1], : shape[2]] for output in outputs]
     np.testing.assert_array_equal(result.outputs, outputs)
@@ -517,15 +499,6 @@ def test_damaged_files_of_a_search_are_made_again(whole_search, tmp_path):
         Search(problem, config, folder=tmp_path)
 
 
-@pytest.mark.parametrize("selection", SELECTIONS)
-def test_selections_train_on_what_they_say(photo, selection):
-    problem = corrupt(photo, Denoise(), "camera")
-    result = Search(problem, quick_config(problem.task, **SMALL, selection=selection)).run()
-    shape = (96, 96) if selection == "full" else (64, 96)
-    assert all(fit.output.shape[1:] == shape for fit in result.fits)
-    assert np.isfinite(result.cohort.psnr_db).all() == (selection == "full")
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -535,7 +508,6 @@ def test_selections_train_on_what_they_say(photo, selection):
         ({"selector": "worst"}, "unknown selector 'worst'"),
         ({"weighting": "harmonic"}, "unknown weighting 'harmonic'"),
         ({"stop": "never"}, "unknown stopping rule 'never'"),
-        ({"stop": "es-wmv(window=0)"}, "window 0 of es-wmv"),
         ({"iterations": 0}, "iterations 0 must be a whole number from 1"),
         ({"seed": -1}, "seed -1 must be a whole number of at least 0"),
         ({"score": "parameters"}, "lower is better"),

@@ -44,14 +44,12 @@ def photos(tmp_path_factory) -> Path:
     pixels = load_images("skimage", ["camera"])[0].pixels[0, ::6, ::5]  # 86 x 103
     PillowImage.fromarray(pixels).save(folder / "wall.png")
     colour = np.stack([pixels, pixels[::-1], pixels[:, ::-1]], -1)
-    PillowImage.fromarray(pixels.astype(np.uint16) * 257).save(folder / "deep.tif")
     alpha = np.dstack([colour, np.full_like(pixels, 255)])
     PillowImage.fromarray(alpha).save(folder / "alpha.png")
     mask = np.full(pixels.shape, 255, np.uint8)
     mask[20:30, 40:60] = 0
     PillowImage.fromarray(mask).save(folder / "mask.png")
     (folder / "no.png").write_bytes(b"no image")
-    (folder / "cut.png").write_bytes((folder / "wall.png").read_bytes()[:500])
     return folder
 
 
@@ -71,17 +69,16 @@ def read_record(folder: Path) -> dict:
     return json.loads((folder / "record.json").read_text())
 
 
-@pytest.mark.parametrize("name", ["deep.tif", "alpha.png"])
-def test_a_noisy_photograph(restore, photos, tmp_path, name):
-    status, out, err = restore(photos / name, "--task=denoise", f"--out={tmp_path / 'o'}", *SHORT)
+def test_a_noisy_photograph(restore, photos, tmp_path):
+    options = ["--task=denoise", f"--out={tmp_path / 'o'}", *SHORT]
+    status, out, err = restore(photos / "alpha.png", *options)
     assert status == 0, err
     assert "about" in err  # the time, before it begins
     assert "restored with" in out
     assert "dB" not in out  # no PSNR is invented
     assert {path.name for path in (tmp_path / "o").iterdir()} >= RESULTS
     with PillowImage.open(tmp_path / "o" / "restored.png") as restored:
-        assert restored.size == (103, 86)
-        assert restored.mode == ("L" if name == "deep.tif" else "RGB")
+        assert (restored.size, restored.mode) == ((103, 86), "RGB")
     facts = read_record(tmp_path / "o")
     assert set(facts["psnr_db"].values()) == {None}
     assert facts["architecture"] in [member["architecture"] for member in facts["cohort"]]
@@ -189,10 +186,8 @@ def test_a_dry_run_says_that_the_folder_holds_another_search(restore, photos, tm
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{}/cut.png", "--task=denoise"], "damaged, cut short"),
         (["{}/wall.png"], "--task"),
         (["{}/wall.png", "--task=sharpen"], "unknown task 'sharpen'"),
-        (["{}/wall.png", "--task=inpaint", "--mask={}/none.png"], "there is no image file"),
         (["{}/wall.png", "--task=inpaint", "--sigma=10"], "--sigma has an effect only for denoise"),
         (
             ["{}/wall.png", "--task=inpaint", "--missing=0.5", "--mask={}/mask.png", "--corrupt"],
@@ -200,14 +195,6 @@ def test_a_dry_run_says_that_the_folder_holds_another_search(restore, photos, tm
         ),
         (["{}/wall.png", "--task=denoise", "--corrupt", "--missing=0.5"], "--missing has an eff"),
         (["{}/wall.png", "--task=denoise", "--factor=4"], "--factor has an effect only for super"),
-        (
-            ["{}/wall.png", "--task=denoise", "--stop=discrepancy(sigma=known)"],
-            "sigma of this image is not known; give it to nasdip-restore with --sigma",
-        ),
-        (
-            ["{}/wall.png", "--task=denoise", "--corrupt", "--preset=quick", "--selector=oracle"],
-            "no ground truth at the size of selection 'resized'",
-        ),
         (["{}/wall.png", "--task=denoise", "--out={}/no.png/a/b"], "no.png' is a file; name an"),
         (["{}/wall.png", "--task=denoise", "--preset=slow"], "unknown preset 'slow'"),
         (["{}/wall.png", "--task=denoise", "--device=tpu"], "device 'tpu'"),

@@ -61,19 +61,19 @@ def test_golden_networks(reference_dir: Path, whole: bool):
 
 @pytest.mark.reference
 @pytest.mark.parametrize(
-    ("name", "task", "channels", "key"),
+    ("name", "kind", "channels", "key"),
     [
         ("nas_dip", "denoise", 1, "nasdip_denoise"),
         ("nas_dip", "inpaint", 1, "nasdip_inpaint"),
-        ("nas_dip", "super_resolve_x4", 3, "nasdip_sr"),
+        ("nas_dip", "super_resolve", 3, "nasdip_sr"),
         ("dip", "denoise", 1, "dip_denoise"),
         ("dip", "inpaint", 1, "dip_inpaint"),
     ],
 )
-def test_golden_baselines(reference_dir: Path, name, task, channels, key):
+def test_golden_baselines(reference_dir: Path, name, kind, channels, key):
     golden = np.load(reference_dir / "network_golden.npz")
     with torch.no_grad():
-        output = fill(build_baseline(name, task, channels))(torch.from_numpy(golden["z32"]))
+        output = fill(build_baseline(name, kind, channels))(torch.from_numpy(golden["z32"]))
     np.testing.assert_allclose(output.numpy(), golden[key], atol=1e-6, rtol=0)
 
 
@@ -100,16 +100,16 @@ def test_golden_figures(code):
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_baselines_of_any_task(name):
-    for task in (*NAS_DIP, "super_resolve_x8"):
+    for kind in NAS_DIP:
         with torch.no_grad():
-            output = build_baseline(name, task, 3, channels=16)(torch.rand(1, 32, 64, 96))
+            output = build_baseline(name, kind, 3, channels=16)(torch.rand(1, 32, 64, 96))
         assert output.shape == (1, 3, 64, 96)
 
 
 def test_unknown_baselines_are_named():
     with pytest.raises(UnknownNameError, match="unknown baseline 'dpi'"):
         build_baseline("dpi", "denoise")
-    with pytest.raises(UnknownNameError, match=r"unknown task 'denise'.*denoise"):
+    with pytest.raises(UnknownNameError, match=r"unknown kind of task 'denise'.*denoise"):
         build_baseline("dip", "denise")
 
 
@@ -136,15 +136,7 @@ def test_cost_counts_the_modules_in_use():
         assert alike.parameters <= alike.parameters_released == full.parameters_released
 
 
-def test_sizes_at_the_papers_resolution():
-    costs = [architecture_cost(arch) for arch in sample_architectures()]
-    tflops = [cost.forward_flops(512, 512) / 1e12 for cost in costs]
-    assert 0.2 < min(tflops) < 0.3
-    assert 2.5 < max(tflops) < 3.5
-    assert max(cost.parameters for cost in costs) < 33e6
-
-
-@pytest.mark.parametrize("size", [(64, 70), (32, 64), (0, 0), (100, 128)])
+@pytest.mark.parametrize("size", [(64, 70), (32, 64), (100, 128)])
 def test_a_size_that_does_not_fit_is_refused(size):
     network = build_network(Architecture(0, ALL_SKIPS), channels=16)
     with pytest.raises(ImageError, match=f"{size[0]} x {size[1]} .* multiples of 32 and at least"):

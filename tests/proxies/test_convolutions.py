@@ -107,7 +107,7 @@ def test_layers_of_a_network_of_the_space(name: str) -> None:
     """Gradients are those of the plain network; a shared layer's outputs count at every use."""
     truth, task = image(1, 64, 64), get_task(name)
     seen = task.corrupt(truth, "noise")
-    arch = Architecture.from_code(13, "1" * 25)
+    arch = Architecture(13, "1" * 25)
     ((_, (network, z, _)),) = initialisations(arch, (1, 64, 64), 16, 1, "cpu")
     kept: list[Tensor] = []
     layers = [one for one in network.modules() if isinstance(one, nn.Conv2d | nn.ConvTranspose2d)]

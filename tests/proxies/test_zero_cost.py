@@ -262,7 +262,7 @@ def families() -> list[int]:
     """A cell of each sampling and transform, kernels and activations in turn."""
     chosen: dict[tuple[str, str, bool], list[int]] = {}
     for cell in VALID_CELLS:
-        facts = Architecture.from_code(cell, DENSE).attributes
+        facts = Architecture(cell, DENSE).attributes
         key = (facts.sampling, facts.transform, facts.transform_first)
         chosen.setdefault(key, []).append(cell)
     return [cells[5 * n % len(cells)] for n, cells in enumerate(chosen.values())]
@@ -277,7 +277,7 @@ def test_every_family_of_cells_has_finite_values(cells: list[int]) -> None:
     for cell in cells:
         task = get_task(list(TASKS)[cell % len(TASKS)])
         seen = task.corrupt(image(*SHAPE), "noise")
-        arch = Architecture.from_code(cell, MIXED if cell % 2 else DENSE)
+        arch = Architecture(cell, MIXED if cell % 2 else DENSE)
         ((_, (network, z, _)),) = initialisations(arch, SHAPE, 16, 1, "cpu")
         candidate = Candidate(network, z, seen.corrupted, task, seen.mask)
         values = {name: score_candidate(name, candidate) for name in ZERO_COST}

@@ -54,16 +54,12 @@ def test_more_candidates_than_the_paper_has_are_drawn():
     assert candidate_architectures(5000) == sample_architectures(5000, purpose="candidates")
 
 
-@pytest.mark.parametrize("count", [0, -1, 523, True])
-def test_a_number_of_architectures_outside_the_list_is_refused(count: int):
-    with pytest.raises(ConfigError, match="must be a whole number from 1 to 522, the paper's"):
-        paper_architectures(count)
-
-
-@pytest.mark.parametrize("count", [0, -3, True])
-def test_a_number_of_candidates_below_1_is_refused(count: int):
-    with pytest.raises(ConfigError, match="candidates .* must be a whole number of at least 1"):
-        candidate_architectures(count)
+def test_a_number_outside_a_list_is_refused():
+    for count in (0, 523):
+        with pytest.raises(ConfigError, match="must be a whole number from 1 to 522, the paper's"):
+            paper_architectures(count)
+    with pytest.raises(ConfigError, match="candidates 0 must be a whole number of at least 1"):
+        candidate_architectures(0)
 
 
 def test_the_licence_is_in_the_package():

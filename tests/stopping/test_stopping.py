@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nasdip_bench.errors import ConfigError, UnknownNameError
@@ -97,27 +97,6 @@ def test_every_rule_does_what_its_definition_says(seed, step):
         for run in range(RUNS):
             expected = directly(rule, fits(), run, iterations, kept)
             assert tuple(values[run] for values in found) == expected, (rule, run)
-
-
-@settings(max_examples=10)
-@given(st.integers(0, 2**32))
-def test_a_watched_fit_is_stopped_where_its_record_says(seed):
-    """One fit at a time, as in a restoration: what is kept last is what is delivered."""
-    curves = walks(seed)
-    for rule in ALL:
-        found = follow(rule, fits(), np.arange(1, BUDGET + 1), curves)
-        for run in range(RUNS):
-            watch, kept, t = Watch(rule, fits(runs=1)), 0, 0
-            for t in range(1, BUDGET + 1):
-                now = watch.look(
-                    t, {name: curves[name][run : run + 1, t - 1] for name in rule.needs}
-                )
-                kept = t if now[0] else kept
-                if not watch.running.any():
-                    break
-            expected = tuple(values[run] for values in found)
-            assert (kept or t, t, not watch.running[0]) == expected
-            assert (watch.delivered[0], watch.paid[0]) == expected[:2]
 
 
 def test_a_rule_of_a_users_own():
