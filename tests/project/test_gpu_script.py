@@ -160,35 +160,22 @@ def unpacked(out: Path, home: Path) -> Path:
 
 
 def test_what_is_carried_away_is_a_release(small_build: Path, tmp_path: Path, monkeypatch):
-    import carry
+    """It replaces what was carried before; without a build there is nothing to carry."""
+    import gpu
 
-    monkeypatch.setattr(sys, "argv", ["carry.py", str(small_build), f"--out={tmp_path}"])
-    assert carry.main() == 0
-    assert find_problems(unpacked(tmp_path, tmp_path / "home")) == []
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("cuda.json", "release.tar.7"):
+        (out / name).write_text("{}")
 
+    def carry(build: Path) -> int:
+        _, stage = gpu._build(options(tmp_path, monkeypatch, f"--build={build}"), out)
+        return subprocess.run(stage.command(60), capture_output=True, check=False).returncode
 
-def test_what_is_carried_away_has_bounded_files_and_replaces_what_was_there(tmp_path: Path):
-    from carry import write_parts
-
-    folder, out = tmp_path / "release", tmp_path / "out"
-    for place in (folder, out):
-        place.mkdir()
-    (out / "cuda.json").write_text("{}")
-    (folder / "runs").write_bytes(content := os.urandom(25_000))
-    parts = write_parts(folder, out, 10_000)
-    assert [path.stat().st_size <= 10_000 for path in parts] == [True] * len(parts)
-    assert len(parts) > 2
-    assert (unpacked(out, tmp_path / "home") / "runs").read_bytes() == content
-    assert len(write_parts(folder, out)) == 1
+    assert carry(tmp_path / "none") == 2
+    assert carry(small_build) == 0
     assert {path.name for path in out.iterdir()} == {"cuda.json", "release.tar.0"}
-
-
-def test_nothing_built_is_nothing_carried(tmp_path: Path, monkeypatch):
-    import carry
-
-    monkeypatch.setattr(sys, "argv", ["carry.py", str(tmp_path / "no"), f"--out={tmp_path}"])
-    assert carry.main() == 2
-    assert not list(tmp_path.iterdir())
+    assert find_problems(unpacked(out, tmp_path / "home")) == []
 
 
 @pytest.mark.slow
