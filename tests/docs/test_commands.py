@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -78,8 +79,10 @@ def test_commands(page: str, count: int, workplace: Path, monkeypatch: pytest.Mo
             assert (home / made[1]).exists()
             assert not made[1].endswith(".png") or (home / made[1]).read_bytes()[1:4] == b"PNG"
         if page == "restore":
+            folder = home / f"{Path(line.split()[1]).stem}-restored"
             for file in re.findall(r"^\| `(\w+\.\w+)` \|", text_of(page), re.MULTILINE):
-                assert (home / f"{line.split()[1][:-4]}-restored" / file).exists()
+                assert (folder / file).exists()
+            shutil.rmtree(folder)  # two commands restore one photograph
 
 
 def test_the_main_job_in_small(tmp_path: Path):

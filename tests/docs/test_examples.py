@@ -60,3 +60,4 @@ def test_examples(page: str, example: str, workplace: Path):
     # Libraries of others warn of what is theirs to mend.
     printed = run_code(home, prelude + example, *(["-W", "default"] if needed else []))
     assert bool(printed) == ("print(" in example)
+    assert " ..." not in printed  # a frame that is cut
