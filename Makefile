@@ -47,7 +47,8 @@ notebook: $(READY)
 test-adapters:
 	$(MAKE) VENV=.venv-adapters .venv-adapters/.ready
 	.venv-adapters/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[configspace,croissant,optuna,synetune]"
-	.venv-adapters/bin/python -m pytest -q tests/api/test_adapters.py tests/dataset/test_croissant.py tests/docs/test_search.py
+	.venv-adapters/bin/python -m pytest -q tests/api/test_adapters.py tests/dataset/test_croissant.py
+	.venv-adapters/bin/python -m pytest -q tests/docs/test_examples.py -k search
 
 check: lint types test
 

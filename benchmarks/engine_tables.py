@@ -1,12 +1,10 @@
-"""Tables of the engines' results: training steps, levers, memory, scoring, whole builds."""
+"""Tables of the engines' results: training steps, memory, scoring, whole builds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import geometric_mean
 from typing import Any
-
-from levers import LEVERS
 
 BASELINE = "research"
 
@@ -85,23 +83,6 @@ def _roofline(rows: list[dict[str, Any]], name: str, rates: dict[str, float]) ->
     return sum(floors) / sum(r["seconds"][name] for r in rows)
 
 
-def _levers(results: dict[str, Any]) -> str:
-    rows = results["levers"]
-    sizes = _unique(r["size"] for r in rows)
-    body = []
-    # Kept results can name levers that the engine no longer has.
-    for name in _unique(name for r in rows for name in r["seconds"] if name in LEVERS):
-        mine = [r for r in rows if {name, "fast"} <= r["seconds"].keys()]
-        having = _unique(r["having"] for r in mine if "having" in r)
-        cells = [name, *(map(str, having) if having else ["–"])]
-        for size in sizes:
-            ratios = [r["seconds"][name] / r["seconds"]["fast"] for r in mine if r["size"] == size]
-            cells.append(f"{_range(ratios)} of {len(ratios)}" if ratios else "–")
-        body.append(cells)
-    head = ["without", "architectures that have it", *(f"{size} x {size}" for size in sizes)]
-    return table(head, body)
-
-
 def _range(ratios: Sequence[float]) -> str:
     return f"{geometric_mean(ratios):.2f} ({min(ratios):.2f}..{max(ratios):.2f})"
 
@@ -155,11 +136,6 @@ SECTIONS = {
     "narrow": (
         "**r64c16, one thread** (a stack's time is that of each of its runs)",
         lambda results: _training(results["narrow"], None),
-    ),
-    "levers": (
-        "**Levers**: the time of a step relative to the fast engine, each line without one lever; "
-        "on architectures that have it, where their number of the 522 is stated",
-        _levers,
     ),
     "memory": (
         "**Peak memory** of the architecture with the most operations, whole process",

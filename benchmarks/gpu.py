@@ -6,7 +6,7 @@ Installs the package from this folder without network, then:
 
 - ``tests``: the tests that need a GPU;
 - ``bench``: the engines against the roofline, to OUT/cuda.json (`benchmarks/run.py`);
-- ``build``: a slice of r512, released to OUT/release.tar.* (`benchmarks/carry.py`).
+- ``build``: a slice of r512, released to OUT/release.tar.*, parts of a tar archive.
 
 Each stage gets a share of the remaining time; what it does not use goes to later stages. A stage
 that fails or runs over time does not stop later ones. Their output goes to OUT/log.txt. The exit
@@ -41,6 +41,15 @@ _START_SECONDS = 20
 _LINES_SHOWN = 25
 _SLICE = "--fidelity r512 --tasks denoise --architectures 64 --images lena,boat,f16,barbara"
 """What is built: the paper's set-up, on images of the paper."""
+_NASDIP_BUILD = "from nasdip_bench.builder.cli import main; main()"
+_CARRY = f"""
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+"$1" -c "{_NASDIP_BUILD}" release "$2" --out "$scratch/release"
+rm -f "$3"/release.tar.*
+tar -C "$scratch" -c release | split -b 15M -d -a 1 - "$3/release.tar."
+"""
+"""Releases a build (argument 2) as parts of an archive in a folder (3), replacing earlier ones."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,7 @@ def _build(options: argparse.Namespace, out: Path) -> list[Stage]:
 
     def command(seconds: float) -> list[str]:
         return [
-            *(sys.executable, "-c", "from nasdip_bench.builder.cli import main; main()"),
+            *(sys.executable, "-c", _NASDIP_BUILD),
             *shlex.split(_SLICE),
             f"--device={options.device}",
             f"--out={folder}",
@@ -136,7 +145,7 @@ def _build(options: argparse.Namespace, out: Path) -> list[Stage]:
             f"--time-limit={seconds - _START_SECONDS:.0f}s",
         ]
 
-    carry = [sys.executable, str(ROOT / "benchmarks" / "carry.py"), folder, f"--out={out}"]
+    carry = ["bash", "-euo", "pipefail", "-c", _CARRY, "carry", sys.executable, folder, str(out)]
     return [
         Stage("build", 3, command),
         Stage("carry", 0, lambda _: carry, seconds=_CARRY_SECONDS),

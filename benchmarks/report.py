@@ -68,54 +68,6 @@ def _comparison(results: dict[str, Any]) -> str:
     )
 
 
-def _curves(results: dict[str, Any]) -> str:
-    sizes, errors = [], []
-    for row in results["curves"]:
-        what = f"{row['fidelity']} {row['task']}"
-        kept = row["bytes_kept"] / row["runs"]
-        sizes.append(
-            [
-                what,
-                f"{row['runs']} ({row['architectures']})",
-                f"{row['iterations']}, {row['kept']}",
-                *(f"{row[name] / row['runs']:.0f}" for name in ("bytes_float32", "bytes_full")),
-                f"{kept:.0f} ({kept * row['runs'] / row['bytes_full']:.0%})",
-            ]
-        )
-        for kind in ("psnr", "psnr_smooth"):
-            of = row[kind]
-            errors.append(
-                [
-                    f"{what}, `{kind}`",
-                    f"{of['kept_max']:.5f}",
-                    f"{of['between_rms']:.4f}, {of['between_99']:.4f}, {of['between_max']:.4f}",
-                    f"{of['best_mean']:.4f}, {of['best_max']:.4f}",
-                    str(of["best_iteration_max"]),
-                    f"{of['stop_max']:.5f}",
-                ]
-            )
-    head = ["curves of", "runs (architectures)", "points, kept", "bytes a run: float32"]
-    head += ["all points, coded", "as shipped (of all)"]
-    columns = ["error in dB of", "kept points", "interpolated: rms, 99 %, largest"]
-    columns += ["best read off: mean, largest", "its iteration", "at the stop"]
-    return f"{table(head, sizes)}\n\n{table(columns, errors)}"
-
-
-def _recording(results: dict[str, Any]) -> str:
-    body = [
-        [
-            row["architecture"].partition("-")[0],
-            row["task"],
-            *(f"{1e3 * row[name]:.2f}" for name in ("step_seconds", "recording_seconds")),
-            f"{row['recording_seconds'] / row['step_seconds']:.1%}",
-        ]
-        for row in results["recording"]
-    ]
-    head = ["cell", "task", "step, ms", "recording, ms", "share"]
-    said = f"Median {results['share']:.1%}, at most {results['worst']:.1%} of a step."
-    return f"{said}\n\n{table(head, body)}"
-
-
 def _surrogate(results: dict[str, Any]) -> str:
     more = ("rms_true_db", "r2", "covered", "attainable_within")
     body = [
@@ -151,8 +103,6 @@ def _quantity(value: float | None, unit: str) -> str:
 KINDS = {
     "api": _api,
     "comparison": _comparison,
-    "curves": _curves,
-    "recording": _recording,
     "surrogate": _surrogate,
 }
 """By a key of the results: the function that makes their tables; else they are the engines'."""

@@ -22,13 +22,6 @@ def research_loop(
     network: nn.Module, problem: Problem, z: torch.Tensor, iterations: int, precision: str = "fp32"
 ) -> tuple[float, list[tuple[float, float, float]]]:
     """Run the loop; return its seconds, and (loss, PSNR, smoothed PSNR) by iteration."""
-    with numerics(precision, z.device):
-        return _loop(network, problem, z, iterations)
-
-
-def _loop(
-    network: nn.Module, problem: Problem, z: torch.Tensor, iterations: int
-) -> tuple[float, list[tuple[float, float, float]]]:
     truth = problem.truth.cpu().numpy()[0]
     target = problem.corrupted
     mask = problem.mask
@@ -38,21 +31,22 @@ def _loop(
     smoothed = None
     log = []
     started = time.perf_counter()
-    for _ in range(iterations):
-        optimizer.zero_grad()
-        net_input = z + noise.normal_() * PERTURBATION_STD
-        out = network(net_input)
-        smoothed = (
-            out.detach()
-            if smoothed is None
-            else smoothed * SMOOTHING + out.detach() * (1 - SMOOTHING)
-        )
-        loss = criterion(out, target) if mask is None else criterion(out * mask, target * mask)
-        loss.backward()
-        out_np = out.detach().cpu().numpy()[0]
-        smoothed_np = smoothed.cpu().numpy()[0]
-        log.append((loss.item(), _psnr(truth, out_np), _psnr(truth, smoothed_np)))
-        optimizer.step()
+    with numerics(precision, z.device):
+        for _ in range(iterations):
+            optimizer.zero_grad()
+            net_input = z + noise.normal_() * PERTURBATION_STD
+            out = network(net_input)
+            smoothed = (
+                out.detach()
+                if smoothed is None
+                else smoothed * SMOOTHING + out.detach() * (1 - SMOOTHING)
+            )
+            loss = criterion(out, target) if mask is None else criterion(out * mask, target * mask)
+            loss.backward()
+            out_np = out.detach().cpu().numpy()[0]
+            smoothed_np = smoothed.cpu().numpy()[0]
+            log.append((loss.item(), _psnr(truth, out_np), _psnr(truth, smoothed_np)))
+            optimizer.step()
     if z.device.type == "cuda":
         torch.cuda.synchronize(z.device)
     return time.perf_counter() - started, log

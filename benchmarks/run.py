@@ -21,12 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from levers import LEVERS, having
 from machine import ceilings, describe
 from projection import project
 from results import Results
 from rows import LARGE_SIZE, Rows, start, steps, timed
-from sample import POPULATION, spread, stratified
+from sample import spread, stratified
 from stopwatch import Setting, Stopwatch
 from variants import variants_for
 
@@ -36,8 +35,6 @@ from nasdip_bench.proxies import prepare
 from nasdip_bench.proxies.scoring import Scored, score_architecture
 from nasdip_bench.tasks import get_task
 
-LEVER_ARCHITECTURES = 3
-LARGEST_LEVER_SIZE = 256
 LARGEST_STACKED_SIZE = 128
 RESULTS = Path(__file__).parent / "results"
 
@@ -151,23 +148,6 @@ def _narrow(options: argparse.Namespace) -> Rows:
         yield from steps(settings, ("research", "plain", "fast"), one_thread)
 
 
-def _levers(options: argparse.Namespace) -> Rows:
-    """The fast engine with and without each lever, on architectures that have it."""
-    for size in options.sizes:
-        if size > LARGEST_LEVER_SIZE:
-            continue
-        for name, lever in LEVERS.items():
-            if options.device == "cuda" and not lever.on_cuda:
-                continue
-            settings = [
-                Setting(str(arch), size, options.channels)
-                for arch in having(name, min(options.architectures, LEVER_ARCHITECTURES))
-            ]
-            count = sum(map(lever.has, POPULATION))
-            for row in steps(settings, ("fast", name), options):
-                yield row | {"lever": name, "having": count}
-
-
 def _scoring(options: argparse.Namespace) -> Rows:
     """Untrained networks scored per second, for one image and task."""
     image = load_images("skimage", ["camera"])[0]
@@ -222,15 +202,13 @@ def _variants(options: argparse.Namespace) -> list[str]:
 SECTIONS = {
     "cpu": {
         "training": (_training_cpu, 0.8),
-        "narrow": (_narrow, 0.85),
-        "levers": (_levers, 0.95),
+        "narrow": (_narrow, 0.9),
         "scoring": (_scoring, 1.0),
         "memory": (_memory_cpu, 1.0),
     },
     "cuda": {
         "scoring": (_scoring, 0.15),
-        "training": (_training_cuda, 0.85),
-        "levers": (_levers, 1.0),
+        "training": (_training_cuda, 1.0),
     },
 }
 """By device: the functions, and the share of the time limit at which each is cut."""

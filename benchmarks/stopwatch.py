@@ -16,7 +16,6 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from levers import LEVERS
 from research_loop import research_loop
 from variants import VARIANTS, Variant
 
@@ -57,7 +56,7 @@ class Stopwatch:
     """A process that trains with one variant.
 
     Args:
-        name: a key of `VARIANTS` or `LEVERS`.
+        name: a key of `VARIANTS`.
         device: "cpu" or "cuda".
         threads: torch's CPU threads.
     """
@@ -99,7 +98,7 @@ class Stopwatch:
 
 
 def _serve(pipe: Connection, name: str, device: str, threads: int) -> None:
-    variant = VARIANTS[name] if name in VARIANTS else LEVERS[name].without
+    variant = VARIANTS[name]
     torch.set_num_threads(threads)
     if variant.keep_memory and device == "cpu":
         keep_freed_memory()

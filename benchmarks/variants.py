@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -19,17 +18,15 @@ class Variant:
         engine: "research", "plain" or "fast".
         precision: of matrix products.
         keep_memory: whether the process keeps freed memory (CPU).
-        prepare: applied to the fast network; its changes persist in its process.
     """
 
     engine: str
     precision: str = "fp32"
     keep_memory: bool = False
-    prepare: Callable[[FastNetwork], nn.Module] = field(default=lambda network: network)
 
     def network(self, plain: Network) -> nn.Module:
         """Make the network that the variant trains."""
-        return self.prepare(FastNetwork(plain)) if self.engine == "fast" else plain
+        return FastNetwork(plain) if self.engine == "fast" else plain
 
 
 VARIANTS = {

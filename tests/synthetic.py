@@ -17,7 +17,8 @@ and the scores are a, -a, a constant and a null (see `SCORES`), the same for eve
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from itertools import product
 from pathlib import Path
 
 import h5py
@@ -45,6 +46,8 @@ from nasdip_bench.tasks import get_task
 
 LOW = "r64c16i40"
 IMAGES = {"lena": "original", "chest": "substitute", "boat": "original"}
+IMAGE_FACTS = {"sha256": "0" * 64, "height": 512, "width": 512, "channels": 1}
+IMAGE_FACTS |= {"source": "nowhere", "licence": "none"}
 SCORES = {
     ("psd_db_mse", "corrupted"): lambda a: float(a),
     ("psd_db_mse", "ground_truth"): lambda a: -float(a),
@@ -108,86 +111,50 @@ def write_release(
     """
     images = IMAGES if images is None else images
     seeds = seeds or {f: (0, 1) if f == fidelities[0] else (0,) for f in fidelities}
-    architectures = sample_architectures(count)
     for kind in (*KINDS, "stops"):
         (path / kind).mkdir(parents=True)
     runs, scores, corruptions, records = [], [], [], {}
+    scored = [a for a in range(count) if a not in unscored]
     for fidelity in fidelities:
         f = get_fidelity(fidelity)
         records[fidelity] = {"resolution": f.resolution, "channels": f.channels, "tasks": {}}
         for task in tasks:
+            at = {"task": task, "fidelity": fidelity}
             kind_of = get_task(task).kind
             iterations, stop = f.iterations_for(kind_of), f.stop[kind_of]
-            points = kept_points(iterations, stop)
-            mine, parts = [], {}
-            keys = [
-                (seed, a, i, image)
-                for seed in seeds[fidelity]
-                for a in range(count)
-                for i, image in enumerate(images)
-                if (fidelity, task, a, image, seed) not in missing
-            ]
-            for seed, a, i, image in keys:
+            mine, parts = [], defaultdict(list)
+            for seed, a, (i, image) in product(seeds[fidelity], range(count), enumerate(images)):
                 key = (fidelity, task, a, image, seed)
+                if key in missing:
+                    continue
                 curves = curves_db(best_db(a, i, task, seed, count), a, iterations)
                 status = "diverged" if key in diverged else "failed" if key in failed else "ok"
                 for curve in curves.values():
                     curve[{"diverged": 5, "failed": 0, "ok": iterations}[status] :] = np.nan
-                run = _run(a, image, task, fidelity, seed, status, curves, stop)
-                part = parts.setdefault((seed, part_of(a)), [])
-                mine.append(run | {"curve_row": len(part)})
-                part.append(curves)
+                run = {"arch_id": a, "image": image, **at, "seed": seed, "status": status}
+                part = parts[seed, part_of(a)]
+                mine.append(run | {"curve_row": len(part)} | _result(run, curves, stop))
+                part.append((mine[-1], curves))
             for (seed, part), rows in parts.items():
-                for kind, names in KINDS.items():
-                    codes = {
-                        name: encode(np.stack([row[name][points] for row in rows]), CODES[name])
-                        for name in names
-                    }
-                    file = path / part_path(kind, fidelity, task, seed, part)
-                    levels = None
-                    if kind == "observables":
-                        levels = crossings(np.stack([row["loss_smooth"] for row in rows]))
-                    file.write_bytes(part_bytes(CurvePart(points + 1, codes, levels)))
-                of_part = [
-                    run for run in mine if (run["seed"], part_of(run["arch_id"])) == (seed, part)
-                ]
-                file = path / part_path("stops", fidelity, task, seed, part)
-                file.write_bytes(_stops(of_part, rows, kind_of))
+                for kind, content in _parts(rows, kind_of, kept_points(iterations, stop)).items():
+                    (path / part_path(kind, fidelity, task, seed, part)).write_bytes(content)
             runs += mine
+            of_task = {"sigma_estimate": 0.1 if kind_of == "denoise" else None}
+            of_task |= {"known_share": 0.5 if kind_of == "inpaint" else 1.0}
             corruptions += [
-                {
-                    "image": image,
-                    "task": task,
-                    "fidelity": fidelity,
-                    "seed": seed,
-                    "psnr_db": 18.0,
-                    "ssim": 0.5,
-                    "sigma_estimate": 0.1 if kind_of == "denoise" else None,
-                    "known_share": 0.5 if kind_of == "inpaint" else 1.0,
-                }
-                for seed in seeds[fidelity]
-                for image in images
+                {"image": image, **at, "seed": seed, "psnr_db": 18.0, "ssim": 0.5, **of_task}
+                for seed, image in product(seeds[fidelity], images)
             ]
-            scored = [a for a in range(count) if a not in unscored]
-            scores += [
-                {
-                    "arch_id": a,
-                    "image": image,
-                    "task": task,
-                    "fidelity": fidelity,
-                    "seed": seed,
-                    "proxy": proxy,
-                    "reference": reference,
-                    "value": formula(a),
-                    "inits": 1,
-                    "seconds": 0.1,
-                    "protocol_version": PROTOCOL_VERSION,
-                }
-                for (proxy, reference), formula in SCORES.items()
-                for seed in (seeds[fidelity] if info(proxy).sees_corruption(reference) else (None,))
-                for image in images
-                for a in scored
-            ]
+            of_score = {"inits": 1, "seconds": 0.1, "protocol_version": PROTOCOL_VERSION}
+            for (proxy, reference), formula in SCORES.items():
+                sees = info(proxy).sees_corruption(reference)
+                score = {"proxy": proxy, "reference": reference, **at, **of_score}
+                scores += [
+                    {"arch_id": a, "image": image, "seed": seed, "value": formula(a), **score}
+                    for seed, image, a in product(
+                        seeds[fidelity] if sees else (None,), images, scored
+                    )
+                ]
             by_seed = dict(sorted(Counter(r["seed"] for r in mine).items()))
             done = Counter(r["seed"] for r in mine if r["status"] != "failed")
             complete = [s for s in by_seed if done[s] == count * len(images)]
@@ -204,8 +171,14 @@ def write_release(
                 )
             )
     for name, rows in {
-        "architectures": _architecture_rows(architectures),
-        "images": _image_rows(images, image_set),
+        "architectures": [
+            {"arch_id": n, **architecture_facts(arch)}
+            for n, arch in enumerate(sample_architectures(count))
+        ],
+        "images": [
+            {"name": name, "image_set": image_set, "status": status, **IMAGE_FACTS}
+            for name, status in images.items()
+        ],
         "runs": runs,
         "corruptions": corruptions,
         "scores": scores,
@@ -387,11 +360,24 @@ def stopped_at(smooth: np.ndarray, rule: int) -> int:
     return min(len(smooth), int(np.argmax(smooth)) + 1 + 5 * rule)
 
 
-def _stops(runs: list[dict], curves: list[dict[str, np.ndarray]], kind: str) -> bytes:
-    """The file of a part: runs in the order of their rows, and their curves."""
-    part = StopPart.empty(len(runs), recorded(kind))
-    for row, (run, of_run) in enumerate(zip(runs, curves, strict=True)):
-        for rule in range(len(part.rules)) if run["status"] == "ok" else ():
+def _parts(
+    rows: list[tuple[dict, dict[str, np.ndarray]]], kind_of: str, points: np.ndarray
+) -> dict[str, bytes]:
+    """The files of a part by kind, of runs in the order of their rows and their curves."""
+    curves = [of_run for _, of_run in rows]
+    found = {}
+    for kind, names in KINDS.items():
+        codes = {
+            name: encode(np.stack([of_run[name][points] for of_run in curves]), CODES[name])
+            for name in names
+        }
+        levels = None
+        if kind == "observables":
+            levels = crossings(np.stack([of_run["loss_smooth"] for of_run in curves]))
+        found[kind] = part_bytes(CurvePart(points + 1, codes, levels))
+    stops = StopPart.empty(len(rows), recorded(kind_of))
+    for row, (run, of_run) in enumerate(rows):
+        for rule in range(len(stops.rules)) if run["status"] == "ok" else ():
             at = stopped_at(of_run["psnr_smooth"], rule)
             for name, value in {
                 "iteration": at,
@@ -400,47 +386,41 @@ def _stops(runs: list[dict], curves: list[dict[str, np.ndarray]], kind: str) -> 
                 "psnr_smooth_db": of_run["psnr_smooth"][at - 1],
                 "ssim_smooth": of_run[SSIM][at - 1],
             }.items():
-                part.values[name][row, rule] = value
+                stops.values[name][row, rule] = value
     names = ("arch_id", "image", "task", "fidelity", "seed", "curve_row")
-    return stops_bytes(stops_table(part, pa.table({n: [run[n] for run in runs] for n in names})))
+    keys = pa.table({name: [run[name] for run, _ in rows] for name in names})
+    return found | {"stops": stops_bytes(stops_table(stops, keys))}
 
 
-def _run(arch_id, image, task, fidelity, seed, status, curves, stop) -> dict:
+def _result(run: dict, curves: dict[str, np.ndarray], stop: int) -> dict:
+    """The columns of a run behind its key and status."""
     raw, smooth, ssim = (curves[name] for name in KINDS["curves"])
-    ok = status == "ok"
+    status, kind_of = run["status"], get_task(run["task"]).kind
+    ok, iterations, stopped = status == "ok", len(raw), stop
+    if kind_of == "denoise" and ok:
+        target = ("discrepancy", "tau=0.75,sigma=estimate")
+        stopped = stopped_at(smooth, recorded(kind_of).index(target))
     values = {
         "final_psnr_db": raw[stop - 1],
         "final_psnr_smooth_db": smooth[stop - 1],
+        "stopped_psnr_smooth_db": smooth[stopped - 1],
         "last_psnr_db": raw[-1],
         "last_psnr_smooth_db": smooth[-1],
         "best_psnr_db": np.max(raw),
         "best_psnr_smooth_db": np.max(smooth),
         "final_ssim_smooth": ssim[stop - 1],
+        "stopped_ssim_smooth": ssim[stopped - 1],
         "last_ssim_smooth": ssim[-1],
         "best_ssim_smooth": np.max(ssim),
     }
-    iterations = len(raw)
-    kind = get_task(task).kind
-    target = ("discrepancy", "tau=0.75,sigma=estimate")
-    stopped = stop
-    if kind == "denoise" and ok:
-        stopped = stopped_at(smooth, recorded(kind).index(target))
-    values["stopped_psnr_smooth_db"] = smooth[stopped - 1]
-    values["stopped_ssim_smooth"] = ssim[stopped - 1]
     return {
-        "arch_id": arch_id,
-        "image": image,
-        "task": task,
-        "fidelity": fidelity,
-        "seed": seed,
-        "status": status,
         "iterations": iterations,
         "diverged_at": 5 if status == "diverged" else None,
         "error": "out of memory" if status == "failed" else None,
         "loss": 0.01 if ok else None,
         "psnr_corrupted_db": 18.0,
-        "seconds": 10.0 + arch_id,
-        "processor_seconds": 10.0 + arch_id,
+        "seconds": 10.0 + run["arch_id"],
+        "processor_seconds": 10.0 + run["arch_id"],
         "engine": "formula",
         "stack": 1,
         "threads": 1,
@@ -471,24 +451,3 @@ def _rerun(run: dict) -> dict:
         "stopped_difference_db": 0.1,
         "verdict": "equal but for rounding",
     }
-
-
-def _architecture_rows(architectures) -> list[dict]:
-    return [{"arch_id": n, **architecture_facts(arch)} for n, arch in enumerate(architectures)]
-
-
-def _image_rows(images, image_set) -> list[dict]:
-    return [
-        {
-            "name": name,
-            "image_set": image_set,
-            "sha256": "0" * 64,
-            "height": 512,
-            "width": 512,
-            "channels": 1,
-            "source": "nowhere",
-            "licence": "none",
-            "status": status,
-        }
-        for name, status in images.items()
-    ]

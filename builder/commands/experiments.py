@@ -83,7 +83,7 @@ def experiments_command(
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
 ) -> None:
-    """Restore test sets with ISNAS, DIP, NAS-DIP and others: Tables 2 and 3 of the paper.
+    """Restore test sets for the paper's Tables 2 and 3.
 
     The same command resumes: what is finished is kept, whatever stopped it. Then
     'nasdip-bench table 2 --experiments BUILD' prints the table.

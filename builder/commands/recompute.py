@@ -41,7 +41,7 @@ def recompute_command(
         typer.Option(help="Add the results to this file, for 'release --reruns'."),
     ] = None,
 ) -> None:
-    """Train a few runs of a dataset again, and compare them with its numbers.
+    """Train a few runs of a dataset again and compare.
 
     The choice is random, but always the same for one dataset. Exit status 1 if a run differs by
     more than rounding or another seed.

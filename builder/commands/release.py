@@ -61,7 +61,7 @@ def release_command(
     ] = None,
     replace: Replace = False,
 ) -> None:
-    """Compact builds into a dataset folder, with manifest, hashes, Croissant; verify it.
+    """Compact builds into a dataset folder and verify it.
 
     Several sources are merged; a run in two of them must have the same numbers in both. A dataset
     in the folder must be one of them, or it is replaced only with --replace.
@@ -91,7 +91,7 @@ def import_released_command(
     release_version: Version = None,
     replace: Replace = False,
 ) -> None:
-    """Make a dataset from results that the paper's released code wrote.
+    """Make a dataset from the released code's results.
 
     Pickles are read without running any code.
     """

@@ -18,10 +18,7 @@ from nasdip_bench.builder.cli import app as build_app
 from nasdip_bench.console.app import run
 from nasdip_bench.isnas.cli import app as restore_app
 
-_APPS = {"nasdip-bench": bench_app, "nasdip-build": build_app, "nasdip-restore": restore_app}
-_ALONE = {"--dry-run", "--workers=1", "release"}
-"""What shows that nasdip-build needs no other process."""
-
+APPS = {"nasdip-bench": bench_app, "nasdip-build": build_app, "nasdip-restore": restore_app}
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 README = ROOT / "README.md"
@@ -35,8 +32,9 @@ PAGES = (
 
 
 def text_of(page: str) -> str:
-    """The text of a page of ``docs/``, by its name without the ending."""
-    return (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    """The text of the README, or of a page of ``docs/`` by its name without the ending."""
+    path = README if page == "README" else ROOT / "docs" / f"{page}.md"
+    return path.read_text(encoding="utf-8")
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -54,34 +52,25 @@ def commands(text: str) -> list[str]:
     ]
 
 
-def run_in(folder: Path, *command: str, **environment: str) -> str:
-    """Run a program of the environment; what it prints, if it succeeds."""
-    done = subprocess.run(
-        [str(BIN / command[0]), *command[1:]],
-        cwd=folder,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, f"{command}: {done.stderr}"
-    return done.stdout
-
-
-def run_line(folder: Path, line: str) -> str:
-    """Run a command line, in this process unless it starts others: that spares seconds each."""
+def run_line(folder: Path, line: str) -> tuple[int, str, str]:
+    """Run a command line of ours in this process; its status, stdout and stderr."""
     program, *arguments = shlex.split(line)
-    starts_workers = program == "nasdip-build" and not _ALONE & {*arguments}
-    if program not in _APPS or starts_workers:
-        return run_in(folder, program, *arguments)
     out, err = io.StringIO(), io.StringIO()
     threads = torch.get_num_threads()
     with chdir(folder), redirect_stdout(out), redirect_stderr(err):
-        status = run(program, _APPS[program], arguments)
+        status = run(program, APPS[program], arguments)
     torch.set_num_threads(threads)  # as before: nasdip-restore chooses
-    assert status == 0, f"{line}: {err.getvalue()}"
-    return out.getvalue()
+    return status, out.getvalue(), err.getvalue()
 
 
-def run_code(folder: Path, code: str, *options: str, **environment: str) -> str:
-    """Run Python code, warnings being errors unless there are other options."""
-    return run_in(folder, "python", *(options or ("-W", "error")), "-c", code, **environment)
+def run_code(folder: Path, code: str, *options: str) -> str:
+    """Run Python code, warnings being errors unless there are other options; what it prints."""
+    done = subprocess.run(
+        [sys.executable, *(options or ("-W", "error")), "-c", code],
+        cwd=folder,
+        env=os.environ | {"HOME": str(folder)},  # where some libraries write
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"{code}\n{done.stderr}"
+    return done.stdout

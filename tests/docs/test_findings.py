@@ -26,7 +26,7 @@ TASKS = ("denoise", "inpaint")
 def rows(name: str, *start: str, page: str = PAGE) -> list[list[str]]:
     """The rows of a table whose first cells are these."""
     block = re.search(rf"<!-- {name} -->(.*?)<!-- /{name} -->", page, re.DOTALL)[1]
-    cells = [line[2:-2].split(" | ") for line in block.splitlines() if line.startswith("| ")][2:]
+    cells = [line[2:-2].split(" | ") for line in block.splitlines() if line.startswith("| ")][1:]
     return [row for row in cells if row[: len(start)] == list(start)]
 
 

@@ -13,19 +13,14 @@ import pytest
 import torch
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.builder.folder.build_folder import BuildFolder
-from nasdip_bench.dataset.curves import kept_points
 from nasdip_bench.fit.objective import Problem
 from nasdip_bench.network import build_network
-from nasdip_bench.network.fast import FastNetwork
 from nasdip_bench.network.weights import draw_weights, draw_z
 from nasdip_bench.seeding import BitStream
 from nasdip_bench.space import Architecture, paper_architectures
 from nasdip_bench.space.cost import architecture_cost
 from nasdip_bench.tasks import Inpaint, psnr_db
 from nasdip_bench.verify.tables import find_problems
-from tests.builds import FIDELITY, small_config
-from tests.stacks import counted_flops
 from tests.synthetic import write_release
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -113,41 +108,6 @@ def test_every_beginning_of_the_order_is_spread():
         assert max(np.diff(places)) < 2 * len(whole) / count
 
 
-@pytest.mark.parametrize(
-    "lever",
-    [
-        "bicubic interpolation by torch",
-        "nearest + convolution in two steps",
-        "affine cells one source at a time",
-        "shared blocks computed anew",
-    ],
-)
-def test_a_lever_is_measured_where_it_does_something(lever: str):
-    """Taking it away changes the counted operations of those that have it, and of no other."""
-    from levers import LEVERS, having, undo
-    from sample import POPULATION, stratified
-
-    def operations(arch: Architecture, *, without: bool) -> int:
-        network = FastNetwork(build_network(arch, 1, 1, 16))
-        if without:
-            network = LEVERS[lever].without.prepare(network)
-        return counted_flops(network, torch.rand(1, 1, 64, 64))
-
-    assert having(lever, 3) == having(lever, 3)
-    assert all(map(LEVERS[lever].has, having(lever, 3)))
-    assert 20 < sum(map(LEVERS[lever].has, POPULATION)) < 522
-    chosen = [*stratified(9), *having(lever, 4)]
-    # All with the lever first: what takes it away stays until it is undone.
-    whole = [operations(arch, without=False) for arch in chosen]
-    try:
-        less = [operations(arch, without=True) for arch in chosen]
-    finally:
-        undo()
-    changed = [before != after for before, after in zip(whole, less, strict=True)]
-    assert changed == [LEVERS[lever].has(arch) for arch in chosen]
-    assert operations(chosen[0], without=False) == whole[0]
-
-
 def test_results_are_on_disk_after_every_row(tmp_path: Path):
     from results import Results
 
@@ -159,8 +119,8 @@ def test_results_are_on_disk_after_every_row(tmp_path: Path):
         assert found["training"][-1] == {"size": size}
     assert len(found["training"]) == 2
     assert not results.over(0.5)
-    results.cut("levers")
-    assert json.loads((tmp_path / "new" / "r.json").read_text())["cut"] == ["levers"]
+    results.cut("scoring")
+    assert json.loads((tmp_path / "new" / "r.json").read_text())["cut"] == ["scoring"]
     assert Results(tmp_path / "r.json", 0).over()
     assert not Results(tmp_path / "r.json").over(0)
 
@@ -185,7 +145,6 @@ def test_a_table_of_what_was_cut_short():
             facts | {"seconds": {"research": 0.01}, "peak_bytes": {"research": 2**29}},
             facts | {"size": 512, "seconds": {"fast tf32": 0.1}, "peak_bytes": {}},
         ],
-        "levers": [facts | {"having": 9, "seconds": {"fast": 0.01, "gone since": 0.02}}],
         "projections": [],
     }
     page = tables(results)
@@ -196,7 +155,6 @@ def test_a_table_of_what_was_cut_short():
         in page
     )
     assert "| research | 1.00 GiB |" in page
-    assert "gone since" not in page
     assert "Scoring" not in page
 
 
@@ -215,48 +173,10 @@ def test_the_harness_runs(tmp_path: Path):
     assert results["training"][0]["seconds"].keys() >= {"research", "plain", "fast"}
     assert not any(row["errors"] for row in results["training"])
     assert {row["stack"] for row in results["narrow"]} == {1, 10}
-    assert {row["lever"] for row in results["levers"]} >= {"plain", "channels first"}
-    assert all(row["seconds"].keys() == {"fast", row["lever"]} for row in results["levers"])
     assert "cut" not in results
     assert results["scoring"][0]["networks_per_second"] > 0
     assert all(row["peak_bytes"] > 1e8 for row in results["memory"])
     assert {row["fidelity"] for row in results["projections"]} == {"r64c16"}
-
-
-def test_what_is_lost_of_curves():
-    """A line is interpolated exactly; a spike between kept points is lost, and is the best."""
-    from curves import losses
-
-    line = np.linspace(10, 20, 600)
-    spiked = line.copy()
-    lost = np.setdiff1d(np.arange(600), kept_points(600, 350))[-1]
-    spiked[lost] += 5
-    found = losses(np.stack([np.stack([line, line]), np.stack([spiked, line])]), 350)
-    assert (found["runs"], found["iterations"], found["kept"]) == (2, 600, 128)
-    assert found["bytes_float32"] == 2 * 2 * 600 * 4
-    assert found["bytes_kept"] < found["bytes_full"]
-    smooth, raw = found["psnr_smooth"], found["psnr"]
-    assert smooth["kept_max"] <= 0.0005 + 1e-9
-    assert smooth["between_max"] <= 0.001
-    assert smooth["best_max"] <= 0.0005 + 1e-9
-    assert smooth["best_iteration_max"] == 0
-    assert raw["between_max"] == pytest.approx(5, abs=0.001)
-    assert raw["best_max"] == pytest.approx(spiked.max() - 20, abs=0.001)
-    assert raw["best_iteration_max"] == 599 - lost
-    assert raw["stop_max"] <= 0.0005 + 1e-9
-
-
-def test_the_curves_of_a_build_are_measured(small_build, tmp_path):
-    from curves import measure
-
-    rows = measure([small_build])
-    assert [(row["fidelity"], row["task"]) for row in rows] == [
-        (FIDELITY, "denoise"), (FIDELITY, "inpaint"),
-    ]  # fmt: skip
-    assert {(row["runs"], row["architectures"], row["kept"]) for row in rows} == {(4, 2, 3)}
-    BuildFolder(tmp_path / "none").prepare(small_config())
-    with pytest.raises(SystemExit, match="no ok run"):
-        measure([tmp_path / "none"])
 
 
 def test_the_query_api_is_measured_on_a_release_of_any_size(tmp_path):
@@ -283,12 +203,3 @@ def test_a_surrogate_predicts_the_mean_of_all_complete_seeds(tmp_path):
     bench = NASDIPBench(write_release(tmp_path / "data", fidelities=("r64",)))
     sample = read(bench, "denoise", "best_psnr_smooth_db")
     assert sample.values[:, 0] == pytest.approx([20.005 + a / 10 for a in range(12)], abs=1e-3)
-
-
-def test_the_cost_of_recording_is_measured(monkeypatch):
-    import recording
-
-    monkeypatch.setattr(recording, "ROUNDS", 1)
-    found = recording.measure(Architecture(60, "0" * 25), "denoise")
-    assert found.keys() == {"step_seconds", "recording_seconds"}
-    assert min(found.values()) > 0

@@ -1,8 +1,10 @@
-"""The dependency rule: the domain imports neither reader nor builder, and readers never torch."""
+"""Which module imports which: the one-way rule, no circles, and libraries only where needed."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +12,13 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
+import pytest
+
+import nasdip_bench
+import nasdip_bench.api
+import nasdip_bench.errors
+from nasdip_bench.api.benchmark import NASDIPBench
+from tests import synthetic
 from tests.modules import MODULES, ROOT, module_of
 
 FORBIDDEN = {
@@ -20,6 +29,7 @@ FORBIDDEN = {
 # The lazy re-export of the top-level name is the one stated exception.
 EXCEPTIONS = {("__init__.py", "nasdip_bench.api")}
 PATHS = [path for paths in MODULES.values() for path in paths]
+PACKAGES = {module_of(path) for path in PATHS if path.name == "__init__.py"}
 
 
 def room_of(name: str) -> str:
@@ -81,16 +91,6 @@ def test_imports_are_relative_inside_a_room_and_absolute_between_rooms():
                     assert to != room_of(name), f"{path}:{node.lineno} imports {node.module}"
 
 
-def _circles(edges: dict[str, set[str]]) -> list[str]:
-    """Nodes that can be reached from themselves."""
-    reached = {node: set(targets) for node, targets in edges.items()}
-    for middle in reached:
-        for targets in reached.values():
-            if middle in targets:
-                targets |= reached[middle]
-    return sorted(node for node, targets in reached.items() if node in targets)
-
-
 def _graph(node_of) -> dict[str, set[str]]:
     """Which node imports which, imports for types and inside functions included.
 
@@ -105,24 +105,19 @@ def _graph(node_of) -> dict[str, set[str]]:
             one, other = node_of(name), node_of(target)
             if target in modules and one != other and "nasdip_bench" not in (one, other):
                 edges.setdefault(one, set()).add(other)
-                edges.setdefault(other, set())
     return edges
 
 
-def test_no_module_imports_itself_by_way_of_others():
-    assert _circles(_graph(lambda name: name)) == []
+def room(name: str) -> str:
+    """The package that a module is in; modules of the three roots are rooms of their own."""
+    package = name if name in PACKAGES else name.rpartition(".")[0]
+    roots = ("nasdip_bench", "nasdip_bench.api", "nasdip_bench.builder")
+    return name if package in roots else package
 
 
-def test_no_package_imports_itself_by_way_of_others():
-    packages = {module_of(path) for path in PATHS if path.name == "__init__.py"}
-
-    def room(name: str) -> str:
-        """The package that a module is in; those of the roots are rooms of their own."""
-        package = name if name in packages else name.rpartition(".")[0]
-        roots = ("nasdip_bench", "nasdip_bench.api", "nasdip_bench.builder")
-        return name if package in roots else package
-
-    assert _circles(_graph(room)) == []
+@pytest.mark.parametrize("node_of", [str, room])
+def test_nothing_imports_itself_by_way_of_others(node_of):
+    graphlib.TopologicalSorter(_graph(node_of)).prepare()
 
 
 TORCH = {
@@ -165,6 +160,14 @@ STAGES = (
 """Modules, one after the other, and what else than torch they import where it is used."""
 
 
+def run_fresh(code: str) -> list[str]:
+    """The lines that code prints in an interpreter that has imported nothing yet."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+    )
+    return done.stdout.splitlines()
+
+
 def test_what_needs_no_torch_does_not_import_it():
     code = f"""
 import importlib, sys
@@ -173,15 +176,91 @@ for modules, on_use in {STAGES!r}:
         importlib.import_module(name)
     print(modules, *{{'torch', *on_use.split()}} & {{*sys.modules}}, sep=", ")
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
-    )
-    assert done.stdout.splitlines() == [modules for modules, _ in STAGES]
+    assert run_fresh(code) == [modules for modules, _ in STAGES]
 
 
 def test_only_our_own_packages_are_installed():
     code = "import importlib.util as u; print([n for n in ('api', 'builder') if u.find_spec(n)])"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
-    )
-    assert done.stdout.strip() == "[]"
+    assert run_fresh(code) == ["[]"]
+
+
+# What using the API imports: never torch, the rest only on use
+
+LIBRARIES = ("torch", "pandas", "scipy", "h5py", "pyarrow", "matplotlib", "skimage", "PIL")
+LIBRARIES += ("pyarrow.compute",)  # a quarter of the time to the first query
+LIBRARIES += ("optuna", "ConfigSpace", "syne_tune")
+LIBRARIES += tuple(f"nasdip_bench.api.adapters.{a}" for a in ("optuna", "configspace", "synetune"))
+FRAMES = {"pyarrow", "pyarrow.compute", "pandas"}
+USES = {
+    """
+from nasdip_bench.api import BudgetExhaustedError, CostModel, MissingRunError, NASBench201API
+from nasdip_bench.api import compare, run_search
+""": set(),
+    """
+bench.query(0, 'lena', 'denoise')
+bench.query(str(bench[1]), 'boat', 'inpaint', seed=0)
+bench.scores(0, 'lena', 'denoise')
+""": {"pyarrow"},
+    """
+from nasdip_bench.api import run_search
+sim = bench.simulator('lena', 'denoise', held_out=True)
+run_search(sim, 'evolution')
+sim.test()
+run_search(bench.simulator('lena', 'denoise'), 'isnas')
+""": {"pyarrow", "pyarrow.compute", "h5py", "PIL"},
+    """
+bench.curve(0, 'lena', 'denoise')
+bench.query(0, 'lena', 'denoise', iteration=5)
+""": {"pyarrow", "h5py"},
+    """
+from nasdip_bench.api import figure1
+bench.to_frame('runs')
+bench.coverage()
+bench.overlap('denoise', k=2)
+figure1(bench, k=2).text()
+""": FRAMES,
+    """
+from nasdip_bench.api import table1
+bench.kendall('denoise')
+table1(bench).text()
+""": FRAMES | {"scipy"},
+}
+"""Code, and what of `LIBRARIES` it may import."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("imports") / "data"
+    synthetic.write_release(folder, count=4, fidelities=(synthetic.LOW,))
+    return synthetic.add_distances(folder, synthetic.LOW, "denoise")
+
+
+def imported_by(code: str) -> set[str]:
+    tell = f"import sys; print(*set(sys.modules) & set({LIBRARIES!r}))"
+    return set(run_fresh(f"{code}\n{tell}")[-1].split())
+
+
+@pytest.mark.parametrize("code", USES)
+def test_libraries_are_imported_on_use_and_torch_never(data: Path, code: str):
+    opened = f"from nasdip_bench import NASDIPBench\nbench = NASDIPBench({str(data)!r})\n{code}"
+    assert imported_by(opened) <= USES[code]
+
+
+def test_importing_the_api_imports_none_of_them():
+    modules = ("nasdip_bench.api", "nasdip_bench.api.benchmark", "nasdip_bench.api.cli")
+    assert imported_by(f"import {', '.join(modules)}") == set()
+
+
+def test_the_name_at_the_root_is_lazy_and_listed():
+    assert nasdip_bench.NASDIPBench is nasdip_bench.api.NASDIPBench is NASDIPBench
+    assert "NASDIPBench" in dir(nasdip_bench)
+    assert nasdip_bench.api.MissingRunError is nasdip_bench.errors.MissingRunError
+    for module in (nasdip_bench, nasdip_bench.api):
+        with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+            module.Nothing  # noqa: B018
+
+
+def test_the_dictionary_names_every_public_member(data: Path):
+    said = set(re.findall(r"\w+", nasdip_bench.api.__doc__))
+    public = {name for name in dir(NASDIPBench(data)) if not name.startswith("_")}
+    assert public - said == set()

@@ -41,7 +41,7 @@ def basis(bench: NASDIPBench, block: Block) -> Rows:
     at, record = bench.manifest.fidelities[block.fidelity], block.record
     size = f"{at['resolution']} x {at['resolution']}, {at['channels']}"
     for seed in block.seeds:
-        of_image = _of(bench.to_frame("runs"), block, [seed]).groupby("image", observed=True)
+        of_image = _runs(bench, block, [seed]).groupby("image", observed=True)
         count = f"{of_image['arch_id'].nunique().min()} of {len(bench)}"
         default = "yes" if seed in block.default_seeds else "no"
         length = f"{record.iterations}, {record.stop}"
@@ -223,7 +223,7 @@ def search(bench: NASDIPBench, block: Block) -> Rows:
 
 def attributes(bench: NASDIPBench, block: Block) -> Rows:
     """How much of the PSNR each attribute of the upsampling cell, and its values, explain."""
-    runs = _of(bench.to_frame("runs"), block, block.default_seeds)
+    runs = _runs(bench, block, block.default_seeds)
     wide = runs.pivot_table(TARGET, "arch_id", ["image", "seed"], observed=True).dropna()
     means = (wide - wide.mean()).mean(axis=1)
     psnr, n = means.to_numpy(), len(means)
@@ -310,10 +310,11 @@ def with_tables(page: str, bench: NASDIPBench) -> str:
     return page
 
 
-def _of(frame: pd.DataFrame, block: Block, of_seeds: Collection[int | None]) -> pd.DataFrame:
-    """Rows of a task and fidelity with certain seeds; None selects rows without a seed."""
-    of_seed = frame["seed"].isin(list(of_seeds)) | (frame["seed"].isna() & (None in of_seeds))
-    return frame[(frame["task"] == block.task) & (frame["fidelity"] == block.fidelity) & of_seed]
+def _runs(bench: NASDIPBench, block: Block, seeds: Collection[int]) -> pd.DataFrame:
+    """Rows of a task and fidelity with certain seeds."""
+    runs = bench.to_frame("runs")
+    of_block = (runs["task"] == block.task) & (runs["fidelity"] == block.fidelity)
+    return runs[of_block & runs["seed"].isin(seeds)]
 
 
 def _score(key: Collection[str]) -> str:

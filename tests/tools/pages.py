@@ -16,5 +16,5 @@ def with_block(page: str, name: str, text: str) -> str:
 
 def table(head: list[str], body: list[list[str]]) -> str:
     """A table in Markdown."""
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    lines = ["| " + " | ".join(cells) + " |" for cells in (head, *body)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])

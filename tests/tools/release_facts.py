@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench._version import __version__
@@ -25,19 +24,15 @@ def blocks(bench: NASDIPBench) -> Iterator[Block]:
 
 def readme_rows(bench: NASDIPBench) -> str:
     """The table of the README."""
-    substitutes = [r["name"] for r in bench.to_arrow("images").to_pylist() if _substitute(r)]
+    images = bench.to_arrow("images").to_pylist()
+    substitutes = [row["name"] for row in images if row["status"] == "substitute"]
     listed = list(bench) == paper_architectures(min(len(bench), PAPER_ARCHITECTURES))
+    count = f"the paper's {len(bench)}" if listed else f"{len(bench)}"
+    names = f"{', '.join(bench.images)}; substitutes for the paper's: "
+    described = "are described in `architectures.parquet`; those trained so far are listed below"
     body = [
-        [
-            "architectures",
-            f"{_count(len(bench), listed)} are described in `architectures.parquet`; those "
-            f"trained so far are listed below",
-        ],
-        [
-            "images",
-            f"{', '.join(bench.images)}; substitutes for the paper's: "
-            f"{', '.join(substitutes) or 'none'}",
-        ],
+        ["architectures", f"{count} {described}"],
+        ["images", names + (", ".join(substitutes) or "none")],
     ]
     for block in blocks(bench):
         record = block.record
@@ -58,8 +53,7 @@ def readme_rows(bench: NASDIPBench) -> str:
     manifest = bench.manifest
     version = f"release {manifest.version}, protocol {manifest.protocol_version}"
     body.append(["size, version", f"{_size(bench):.1f} MiB; {version}"])
-    head, rule, *rows = table(["", ""], body).splitlines()
-    return "\n".join([head.replace("  ", " "), rule.replace(" ", ""), *rows])
+    return table(["", ""], body)
 
 
 def citation(bench: NASDIPBench) -> str:
@@ -132,20 +126,11 @@ def card_training(bench: NASDIPBench) -> str:
     body = []
     for (fidelity, task, seed, device, precision, engine, torch), mine in groups:
         kind = f" ({types[device]})" if device in types else ""
-        body.append(
-            [
-                fidelity,
-                task,
-                str(seed),
-                f"{device}{kind}",
-                precision,
-                engine,
-                _span(mine["stack"]),
-                torch,
-                str(len(mine)),
-                f"{mine['processor_seconds'].sum() / 3600:.2f}",
-            ]
-        )
+        low, high = mine["stack"].min(), mine["stack"].max()
+        stack = f"{low}" if low == high else f"{low}..{high}"
+        hours = f"{mine['processor_seconds'].sum() / 3600:.2f}"
+        trained = [f"{device}{kind}", precision, engine, stack, torch]
+        body.append([fidelity, task, f"{seed}", *trained, f"{len(mine)}", hours])
     head = ["fidelity", "task", "seed", "processor", "precision", "engine", "stack", "torch"]
     return table([*head, "runs", "processor hours"], body)
 
@@ -173,24 +158,11 @@ def _having(block: Block, seed: int) -> int:
     return int((block.statuses(seed) >= 0).any(axis=1).sum())
 
 
-def _count(count: int, listed: bool) -> str:
-    return f"the paper's {count}" if listed else str(count)
-
-
 def _statuses(block: Block) -> str:
     counts = [(block.status == code).sum() for code in range(len(STATUSES))]
     if counts[0] == sum(counts):
         return "all ok"
     return ", ".join(f"{n} {name}" for n, name in zip(counts, STATUSES, strict=True) if n)
-
-
-def _substitute(row: dict[str, str]) -> bool:
-    return row["status"] == "substitute"
-
-
-def _span(values: pd.Series) -> str:
-    low, high = int(values.min()), int(values.max())
-    return str(low) if low == high else f"{low}..{high}"
 
 
 def _size(bench: NASDIPBench) -> float:

@@ -10,14 +10,13 @@ python -m tests.tools.write_docs
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.dataset.schema import PART_TABLES, RELEASE_TABLES
 from tests.tools import findings, release_facts
-from tests.tools.pages import with_block
+from tests.tools.pages import table, with_block
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
@@ -27,25 +26,18 @@ FINDINGS = DATA / "FINDINGS.md"
 README = ROOT / "README.md"
 
 
-def markdown_tables() -> str:
-    """The columns of the tables of a release."""
+def with_tables(text: str) -> str:
+    """The page with the tables of the schema."""
     files = {f"{name}.parquet": columns for name, columns in RELEASE_TABLES.items()}
     files |= {f"{name}/*.parquet": columns for name, columns in PART_TABLES.items()}
-    head = ["column", "type", "unit", "better", "meaning"]
-    lines: list[str] = []
+    parts = []
     for file, columns in files.items():
-        lines += [f"### {file}", "", "| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-        for c in columns:
-            kind = f"{c.type}, may be null" if c.nullable else c.type
-            lines.append(f"| `{c.name}` | {kind} | {c.unit} | {c.direction} | {c.meaning} |")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def with_tables(text: str) -> str:
-    """The page with the tables of the schema between its markers."""
-    block = f"<!-- tables -->\n{markdown_tables()}<!-- /tables -->"
-    return re.sub(r"<!-- tables -->.*<!-- /tables -->", lambda _: block, text, flags=re.DOTALL)
+        body = [
+            [f"`{c.name}`", c.type + ", may be null" * c.nullable, c.unit, c.direction, c.meaning]
+            for c in columns
+        ]
+        parts += [f"### {file}", table(["column", "type", "unit", "better", "meaning"], body)]
+    return with_block(text, "tables", "\n\n".join(parts))
 
 
 def with_card(text: str) -> str:
