@@ -24,7 +24,7 @@ from nasdip_bench.tasks import BENCHMARK_TASKS, TASKS, get_task
 from ..plan.config import DEFAULT_SCORING_INITS
 
 if TYPE_CHECKING:
-    from ..work.build import Outcome
+    from ..work.loop import Outcome
 
 EXIT_FAILURES = 1
 """Everything was tried, and some runs or scores failed; the same command tries them again."""
