@@ -30,7 +30,7 @@ from nasdip_bench.builder.work import build as build_module
 from nasdip_bench.builder.work import speed as speed_module
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.builder.work.dry_run import preview
-from nasdip_bench.console.interruption import Interrupted, Interruption
+from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.console.progress import Progress, duration
 from nasdip_bench.errors import ArchitectureError, BuildError, ConfigError
 from nasdip_bench.fidelity import get_fidelity
@@ -378,19 +378,6 @@ def test_a_unit_that_cannot_end_in_time_is_not_begun():
     assert asked == [units[0]] * 2
 
 
-def test_an_interruption_is_noticed():
-    interruption = Interruption(1000)
-    interruption.check()
-    with interruption.handling_signals():
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert interruption.signal == signal.SIGTERM
-    with pytest.raises(Interrupted):
-        interruption.check()
-    with pytest.raises(Interrupted):
-        Interruption(0).check()
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-
-
 @pytest.fixture
 def start() -> Iterator[Callable[..., subprocess.Popen]]:
     """Begins the command with two workers, in a group of its own; it ends with the test."""
@@ -441,6 +428,7 @@ def test_a_signal_stops_cleanly_and_the_same_command_resumes(
     assert f"{len(before)} units finished" in out
     assert not list(tmp_path.rglob(".*.tmp"))
     assert nasdip_build(capsys, *command, "--workers=1")[0] == 0
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert before < {p.name for p in tmp_path.glob("shards/*")}
     assert len(run_rows(tmp_path)) == 8  # asserts that no run is there twice
 
