@@ -8,9 +8,6 @@ from contextlib import contextmanager
 
 from nasdip_bench.errors import BuildError
 
-AND_AGAIN = " and give the same command again: what is finished before is kept"
-"""For `writing`: what to do next where the same command resumes."""
-
 _FIRST = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room"),
     **dict.fromkeys(

@@ -24,7 +24,17 @@ from nasdip_bench.tasks import BENCHMARK_TASKS, TASKS, get_task
 from ..plan.config import DEFAULT_SCORING_INITS
 
 if TYPE_CHECKING:
-    from ..work.build import Outcome
+    from ..work.loop import Outcome
+
+Out = Annotated[Path, typer.Option(help="Build folder: created, or resumed.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N; auto takes a GPU if there is one.")]
+TimeLimit = Annotated[
+    str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
+]
+Shard = Annotated[
+    str, typer.Option(help="I/N: do only share I of N: 1/8 to 8/8 on 8 GPUs or cores.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")]
 
 EXIT_FAILURES = 1
 """Everything was tried, and some runs or scores failed; the same command tries them again."""
@@ -44,9 +54,7 @@ def build_command(
     iterations: Annotated[
         int, typer.Option(help="Train every task this long instead (0: as in the fidelity).")
     ] = 0,
-    out: Annotated[Path, typer.Option(help="Build folder: created, or resumed.")] = Path(
-        "builds/nasdip"
-    ),
+    out: Out = Path("builds/nasdip"),
     image_set: Annotated[
         str,
         typer.Option(
@@ -56,9 +64,7 @@ def build_command(
     images_dir: Annotated[
         Path | None, typer.Option(help="Folder with the images, instead of downloading.")
     ] = None,
-    device: Annotated[
-        str, typer.Option(help="cpu, cuda or cuda:N; auto takes a GPU if there is one.")
-    ] = "auto",
+    device: Device = "auto",
     precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16.")] = "fp32",
     workers: Annotated[int, typer.Option(help="Local processes (0: chosen).")] = 0,
     stack: Annotated[
@@ -67,12 +73,8 @@ def build_command(
     plain: Annotated[
         bool, typer.Option("--plain", help="Train with plain layers: slower, for comparison.")
     ] = False,
-    time_limit: Annotated[
-        str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
-    ] = "",
-    shard: Annotated[
-        str, typer.Option(help="I/N: do only share I of N of the build, e.g. 1/8 to 8/8 on 8 GPUs.")
-    ] = "",
+    time_limit: TimeLimit = "",
+    shard: Shard = "",
     scoring_inits: Annotated[
         int, typer.Option(help="Initialisations a score is averaged over (0: no scores).")
     ] = DEFAULT_SCORING_INITS,
@@ -83,9 +85,7 @@ def build_command(
     skip: Annotated[
         Path | None, typer.Option(help="Dataset folder: skip what is finished there.")
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be built, and stop.")
-    ] = False,
+    dry_run: DryRun = False,
     version: Annotated[bool, version_option("nasdip-build")] = False,
 ) -> None:
     """Train sampled architectures on images and record their curves and scores.

@@ -20,12 +20,10 @@ from nasdip_bench.images import image_names
 from nasdip_bench.storage.files import check_folder
 from nasdip_bench.tasks import get_task
 
-from .build import report
+from .build import Device, DryRun, Out, Shard, TimeLimit, report
 
 if TYPE_CHECKING:
     from nasdip_bench.images import Image
-
-OUT = Path("builds/experiments")
 
 
 def experiments_command(
@@ -71,17 +69,11 @@ def experiments_command(
     iterations: Annotated[int | None, typer.Option(help="Length of restorations.")] = None,
     cohort_iterations: Annotated[int | None, typer.Option(help="Length of cohorts' fits.")] = None,
     precision: Annotated[str | None, typer.Option(help="fp32, tf32 or bf16.")] = None,
-    out: Annotated[Path, typer.Option(help="Build folder: created, or resumed.")] = OUT,
-    device: Annotated[
-        str, typer.Option(help="cpu, cuda or cuda:N; auto takes a GPU if there is one.")
-    ] = "auto",
-    time_limit: Annotated[
-        str, typer.Option(help="Stop after this long, such as 9m; exit 75 if work is left.")
-    ] = "",
-    shard: Annotated[
-        str, typer.Option(help="I/N: do only share I of N: 1/8 to 8/8 on 8 GPUs or cores.")
-    ] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    out: Out = Path("builds/experiments"),
+    device: Device = "auto",
+    time_limit: TimeLimit = "",
+    shard: Shard = "",
+    dry_run: DryRun = False,
 ) -> None:
     """Restore test sets for the paper's Tables 2 and 3.
 

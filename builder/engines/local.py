@@ -1,8 +1,12 @@
 """Run work units: in this process, or in several on this machine.
 
 An engine yields (unit, result) pairs as units finish, in any order. When a stop is requested, it
-abandons the units in progress. A unit is some runs or scores of a dataset; its result is the table
-of a shard.
+abandons the units in progress. A unit of a dataset is some runs or scores, its result the table of
+a shard; a unit of an experiment is a restoration, its result a row.
+
+``make(check=check)`` makes a worker, whose ``execute(unit)`` runs a unit; it calls ``check`` often,
+which raises to abandon the unit. ``fits(unit)`` says whether a unit can finish in the remaining
+time; at the first that cannot, an engine stops starting units.
 """
 
 from __future__ import annotations
@@ -24,25 +28,19 @@ from typing import Any
 from nasdip_bench.console.interruption import Interrupted, Interruption
 from nasdip_bench.errors import BuildError
 
-Engine = Callable[
-    [Sequence[Any], Any, Interruption, Callable[[Any], bool]], Iterator[tuple[Any, Any]]
-]
-"""(units, spec, interruption, fits) to finished units.
-
-``spec.worker(check)`` returns an object whose ``execute(unit)`` runs a unit; it calls ``check``
-often, which raises to abandon the unit in progress. ``fits(unit)`` says whether a unit can finish
-in the remaining time; at the first that cannot, the engine stops starting units."""
-
 _POLL_SECONDS = 0.2
 
 logger = logging.getLogger(__name__)
 
 
 def in_this_process(
-    units: Sequence[Any], spec: Any, interruption: Interruption, fits: Callable[[Any], bool]
+    units: Sequence[Any],
+    make: Callable[..., Any],
+    interruption: Interruption,
+    fits: Callable[[Any], bool],
 ) -> Iterator[tuple[Any, Any]]:
     """Run units one after the other."""
-    worker = spec.worker(interruption.check)
+    worker = make(check=interruption.check)
     for unit in units:
         if interruption.requested or not fits(unit):
             return
@@ -53,61 +51,65 @@ def in_this_process(
         yield unit, made
 
 
-def in_processes(workers: int) -> Engine:
-    """An engine with several worker processes, each with the spec's device and threads.
+def in_processes(
+    units: Sequence[Any],
+    make: Callable[..., Any],
+    interruption: Interruption,
+    fits: Callable[[Any], bool],
+    *,
+    workers: int,
+) -> Iterator[tuple[Any, Any]]:
+    """Run units in several worker processes.
 
     Workers are spawned (not forked), do not hear signals to the group, and end with the builder's
     process, however that ends. If one dies, the others do its unit, after all other units.
+
+    Raises:
+        BuildError: all workers died.
     """
-
-    def engine(
-        units: Sequence[Any], spec: Any, interruption: Interruption, fits: Callable[[Any], bool]
-    ) -> Iterator[tuple[Any, Any]]:
-        waiting = deque(units)
-        crew: dict[Connection, BaseProcess] = {}
-        idle: list[Connection] = []
-        in_hand: dict[Connection, Any] = {}
-        try:
-            while not interruption.requested:
-                while waiting and (idle or not crew):
-                    if not fits(waiting[0]):
-                        waiting.clear()
-                    elif not crew:
-                        for _ in range(workers):
-                            _start_worker(crew)
-                    else:
-                        in_hand[line := idle.pop()] = waiting.popleft()
-                        _send(line, in_hand[line])
-                if not waiting and not in_hand:
-                    return
-                heard = wait(crew, _POLL_SECONDS)
-                for line in [line for line in crew if line in heard]:
-                    try:
-                        made, error, where = line.recv()
-                    except (EOFError, OSError):
-                        crew.pop(line).join()
-                        if line in idle:
-                            idle.remove(line)
-                        if line in in_hand:
-                            waiting.append(in_hand.pop(line))
-                        _report_death(len(crew))
-                        continue
-                    if error is not None:
-                        raise error from RuntimeError(f"in a worker process:\n{where}")
-                    idle.append(line)
+    waiting = deque(units)
+    crew: dict[Connection, BaseProcess] = {}
+    idle: list[Connection] = []
+    in_hand: dict[Connection, Any] = {}
+    try:
+        while not interruption.requested:
+            while waiting and (idle or not crew):
+                if not fits(waiting[0]):
+                    waiting.clear()
+                elif not crew:
+                    for _ in range(workers):
+                        _start_worker(crew)
+                else:
+                    in_hand[line := idle.pop()] = waiting.popleft()
+                    _send(line, in_hand[line])
+            if not waiting and not in_hand:
+                return
+            heard = wait(crew, _POLL_SECONDS)
+            for line in [line for line in crew if line in heard]:
+                try:
+                    made, error, where = line.recv()
+                except (EOFError, OSError):
+                    crew.pop(line).join()
+                    if line in idle:
+                        idle.remove(line)
                     if line in in_hand:
-                        yield in_hand.pop(line), made
-                    else:
-                        _send(line, spec)
-        finally:
-            # Workers hold nothing worth waiting for: the builder writes the shards.
-            for process in crew.values():
-                process.kill()
-            for line, process in crew.items():
-                process.join()
-                line.close()
-
-    return engine
+                        waiting.append(in_hand.pop(line))
+                    _report_death(len(crew))
+                    continue
+                if error is not None:
+                    raise error from RuntimeError(f"in a worker process:\n{where}")
+                idle.append(line)
+                if line in in_hand:
+                    yield in_hand.pop(line), made
+                else:
+                    _send(line, make)
+    finally:
+        # Workers hold nothing worth waiting for: the builder writes the shards.
+        for process in crew.values():
+            process.kill()
+        for line, process in crew.items():
+            process.join()
+            line.close()
 
 
 def _report_death(left: int) -> None:
@@ -128,9 +130,9 @@ def _send(line: Connection, what: Any) -> None:
 
 
 def _start_worker(crew: dict[Connection, BaseProcess]) -> None:
-    """Start a process that asks for its spec once it can read.
+    """Start a process that asks for ``make`` once it can read.
 
-    Sent with the process, a spec too large for a pipe would block the builder for ever if the
+    Sent with the process, one too large for a pipe would block the builder for ever if the
     process died before it had read it.
     """
     context = multiprocessing.get_context("spawn")
@@ -157,11 +159,11 @@ def _signals_blocked() -> Iterator[None]:
 
 
 def _work(line: Connection) -> None:
-    """Ask for the spec, then do one unit after the other: answers (result, error, traceback)."""
+    """Ask how to make a worker, then do unit after unit: answers (result, error, traceback)."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError):  # the builder has ended
         line.send((None, None, ""))
-        worker = line.recv().worker(lambda: None)
+        worker = line.recv()()
         while True:
             unit = line.recv()
             answer: tuple[Any, Exception | None, str]

@@ -51,30 +51,6 @@ ENGINES = ("fast", "plain")
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class WorkerSpec:
-    """What a worker needs to know, sent to it when it starts.
-
-    Attributes:
-        engine: one of `ENGINES`: "plain" trains the network as defined, "fast" an equivalent,
-            rewritten form, equal except for rounding.
-        precision: of training; scores are always computed in float32.
-        threads: torch's CPU threads; 0 leaves torch's default.
-        scores: names of the scores to compute; empty: all.
-    """
-
-    images: tuple[Image, ...]
-    device: str
-    engine: str
-    precision: str
-    threads: int
-    scores: tuple[str, ...] = ()
-
-    def worker(self, check: Callable[[], None] = lambda: None) -> Worker:
-        """A worker for this build."""
-        return Worker(self, check)
-
-
 class _Run(NamedTuple):
     """A fit, and its smoothed output at the stop, (C, H, W) float32."""
 
@@ -90,28 +66,41 @@ class _Corrupted(NamedTuple):
     facts: dict[str, float | None]
 
 
+@dataclass(kw_only=True, eq=False)
 class Worker:
     """Runs units.
 
-    Args:
-        spec: images, device and precision.
+    Attributes:
+        images: those of the units.
+        device: "cpu", "cuda" or "cuda:N".
+        engine: one of `ENGINES`: "plain" trains the network as defined, "fast" an equivalent,
+            rewritten form, equal except for rounding.
+        precision: of training; scores are always computed in float32.
+        threads: torch's CPU threads; 0 leaves torch's default.
+        scores: names of the scores to compute; empty: all.
         check: called before each iteration; raises to abandon the unit in progress.
     """
 
-    def __init__(self, spec: WorkerSpec, check: Callable[[], None] = lambda: None) -> None:
-        self.spec = spec
-        self.device = torch.device(spec.device)
-        self._check = check
-        self._images = {image.name: image for image in spec.images}
+    images: tuple[Image, ...]
+    device: str
+    engine: str
+    precision: str
+    threads: int
+    scores: tuple[str, ...] = ()
+    check: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self._device = torch.device(self.device)
+        self._images = {image.name: image for image in self.images}
         self._corrupted: dict[tuple[str, str, int, int], _Corrupted] = {}
-        if spec.threads:
-            torch.set_num_threads(spec.threads)
-        if self.device.type == "cpu" and spec.engine == "fast":
+        if self.threads:
+            torch.set_num_threads(self.threads)
+        if self._device.type == "cpu" and self.engine == "fast":
             keep_freed_memory()
 
     @cached_property
     def _device_name(self) -> str:
-        return device_name(self.device)
+        return device_name(self._device)
 
     def execute(self, unit: Unit) -> pa.Table:
         """The shard table of a unit."""
@@ -139,7 +128,7 @@ class Worker:
         try:
             done = self._fit(keys)
         except RuntimeError as error:  # torch's errors, out of memory included
-            refuse_broken_device(self.device, error)
+            refuse_broken_device(self._device, error)
             what = " ".join(str(error).split())[:300]
             if len(keys) == 1:
                 logger.warning("%s failed: %s", "/".join(map(str, keys[0])), what)
@@ -149,7 +138,7 @@ class Worker:
             logger.warning("a stack of %d runs failed and is halved: %s", len(keys), what)
         if done is None:
             # Outside the handler, whose traceback keeps the failed stack's memory alive.
-            free_cached_memory(self.device)
+            free_cached_memory(self._device)
             half = len(keys) // 2
             return self._train(keys[:half]) + self._train(keys[half:])
         return [
@@ -167,11 +156,11 @@ class Worker:
                 key.image, key.task, fidelity.resolution, key.seed
             )
             network = blank_network(
-                Architecture.parse(key.architecture), len(truth), fidelity.channels, self.device
+                Architecture.parse(key.architecture), len(truth), fidelity.channels, self._device
             )
             draw_run_weights(network, key.architecture, key.image, key.task, key.fidelity, key.seed)
             networks.append(network)
-            problems.append(Problem(task, observation, truth, self.device))
+            problems.append(Problem(task, observation, truth, self._device))
         channels, height, width = truth.shape
         size = f"{height}x{width}"
         z = draw_z(channels, height, width, "z", size, channels, first.seed)
@@ -186,13 +175,13 @@ class Worker:
             return False
 
         fits = fit_stack(
-            FastNetwork(network) if self.spec.engine == "fast" else network,
+            FastNetwork(network) if self.engine == "fast" else network,
             Problem.stack(problems),
-            z.to(self.device),
+            z.to(self._device),
             device_seed("perturbation", size, channels, first.seed),
             self._budget(first),
-            precision=self.spec.precision,
-            on_iteration=lambda _: self._check(),
+            precision=self.precision,
+            on_iteration=lambda _: self.check(),
             record=(SSIM, *OBSERVABLES),
             on_output=look,
         )
@@ -210,10 +199,10 @@ class Worker:
             "iterations": self._budget(key),
             "stop": fidelity.stop[get_task(key.task).kind],
             **self._corrupt(key.image, key.task, fidelity.resolution, key.seed).facts,
-            "engine": self.spec.engine,
+            "engine": self.engine,
             "stack": stacked,
             "threads": torch.get_num_threads(),
-            "precision": self.spec.precision,
+            "precision": self.precision,
             "device": self._device_name,
             "torch": torch.__version__,
             "protocol_version": PROTOCOL_VERSION,
@@ -225,7 +214,7 @@ class Worker:
     ) -> list[dict[str, Any]]:
         if not keys or not (results := self._scores(architecture, keys, inits)):
             return []
-        free_cached_memory(self.device)  # which several processes that score share
+        free_cached_memory(self._device)  # which several processes that score share
         return [
             {
                 **key._asdict(),
@@ -249,11 +238,11 @@ class Worker:
                 [self._scored(key, fidelity.resolution) for key in keys],
                 channels=fidelity.channels,
                 inits=inits,
-                device=self.device,
-                check=self._check,
+                device=self._device,
+                check=self.check,
             )
         except RuntimeError as error:
-            refuse_broken_device(self.device, error)
+            refuse_broken_device(self._device, error)
             what = " ".join(str(error).split())
             logger.warning("scores of %s failed: %s", architecture, what)
             return []
@@ -264,12 +253,13 @@ class Worker:
         seed = 0 if key.seed is None else key.seed
         truth, observation, _ = self._corrupt(key.image, key.task, resolution, seed)
         references = task.scoring_references(truth, observation)
-        chosen = self.spec.scores
         return Scored(
             task=task,
             corrupted=observation.corrupted,
             mask=observation.mask,
             references={name: prepare(r, name) for name, r in references.items()},
             shape=truth.shape,
-            wanted=lambda score: key.wants(*score) and (not chosen or score.proxy in chosen),
+            wanted=lambda score: (
+                key.wants(*score) and (not self.scores or score.proxy in self.scores)
+            ),
         )

@@ -169,6 +169,5 @@ def results_of_share(config: ExperimentConfig, share: Share | None) -> list[Resu
     for key in config.restorations(config.wanted):
         pixels = math.prod(config.shapes[key.image][1:])
         costs[key.image, key.task] += pixels * config.search_config(key).iterations
-    shares = divided([(cost, pair) for pair, cost in sorted(costs.items())], share.count)
-    mine = {pair for _, pair in shares[share.index - 1]}
+    mine = {*divided(dict(sorted(costs.items())), share.count)[share.index - 1]}
     return [key for key in config.wanted if (key.image, key.task) in mine]

@@ -23,59 +23,23 @@ from nasdip_bench.storage.files import file_lock, write_atomic
 from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, get_task
 
-from ..folder.build_folder import remove_stale
-from ..folder.settings import EXPERIMENT_SETTINGS, SettingsFile, common_settings
-from ..writing import writing
+from ..folder.work_folder import EXPERIMENT_SETTINGS, WorkFolder, common_settings
 from .config import ExperimentConfig, Restoration, ResultKey
 
 _FACTS = ("sha256", "channels", "height", "width")
 
 
-class ExperimentFolder:
-    """A build folder; ``damaged`` names the damaged restorations found so far."""
+class ExperimentFolder(WorkFolder[ExperimentConfig]):
+    """The build folder of an experiment."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._work = path / "work"
-        self.damaged: list[str] = []
-        self._settings = SettingsFile(
-            path / EXPERIMENT_SETTINGS, "build folder of experiments", "nasdip-build experiments"
-        )
+    settings_name = EXPERIMENT_SETTINGS
+    what, command = "build folder of experiments", "nasdip-build experiments"
+    work_files = ("work", "*/*")
 
     # Settings
 
-    def prepare(self, config: ExperimentConfig) -> None:
-        """Create the folder, or check that it fits the experiment and record what that adds.
-
-        Raises:
-            BuildError: its settings do not match the experiment's, or it cannot be written.
-        """
-        with writing(f"to the build folder {str(self.path)!r}", ", or name another with --out"):
-            self.check(config)
-            self._work.mkdir(parents=True, exist_ok=True)
-            with file_lock(self.path / ".lock"):
-                merged = self.check(config)
-                now = [(k.set, k.image, k.task, str(k.method), k.seed) for k in config.wanted]
-                merged["asked"] = [*dict.fromkeys([*map(tuple, merged.get("asked", ())), *now])]
-                self._settings.write(merged)
-            remove_stale(self.path)
-
-    def settings(self) -> dict[str, Any]:
-        """The settings in force; see `SettingsFile.read`."""
-        return self._settings.read()
-
-    def asked(self) -> Iterator[ResultKey]:
-        """All results requested so far, in order."""
-        for image_set, image, task, method, seed in self.settings()["asked"]:
-            yield ResultKey(image_set, image, task, parse_method(method), seed)
-
-    def check(self, config: ExperimentConfig) -> dict[str, Any]:
-        """The folder's settings with the experiment's added; changes nothing.
-
-        Raises:
-            BuildError: the two do not mix.
-        """
-        wanted = common_settings(config.device, config.setting.precision) | {
+    def _wanted(self, config: ExperimentConfig) -> dict[str, Any]:
+        return common_settings(config.device, config.setting.precision) | {
             "setting": config.setting.name,
             "fields": config.setting.fields,
             "images": {
@@ -83,7 +47,16 @@ class ExperimentFolder:
                 for name, image in config.pictures.items()
             },
         }
-        return self._settings.merged(wanted, any(self._work.glob("*/*")))
+
+    def _record(self, config: ExperimentConfig, merged: dict[str, Any]) -> None:
+        """Add the requested results."""
+        now = [(k.set, k.image, k.task, str(k.method), k.seed) for k in config.wanted]
+        merged["asked"] = [*dict.fromkeys([*map(tuple, merged.get("asked", ())), *now])]
+
+    def asked(self) -> Iterator[ResultKey]:
+        """All results requested so far, in order."""
+        for image_set, image, task, method, seed in self.settings()["asked"]:
+            yield ResultKey(image_set, image, task, parse_method(method), seed)
 
     # Restorations
 
@@ -95,7 +68,7 @@ class ExperimentFolder:
         """
         path = self._row(key)
         try:
-            row = _read_json(path)
+            row = read_sealed(path.read_text(encoding="utf-8"))
             picture = row["output_sha256"]
             there = picture is None or output_path(self.path, picture).exists()
             return row if there else None
@@ -118,7 +91,9 @@ class ExperimentFolder:
 
     def keep_row(self, key: Restoration, row: dict[str, Any]) -> None:
         """Write the row of a restoration; it is on disk when this returns."""
-        _write_json(self._row(key), row)
+        path = self._row(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, sealed_text(row).encode())
 
     def keep_picture(self, sha256: str, content: bytes) -> None:
         """Write a restored image as PNG."""
@@ -134,12 +109,12 @@ class ExperimentFolder:
 
     def work_of(self, key: Restoration) -> Path:
         """The folder of an image and task."""
-        return self._work / key.task / key.image
+        return self.work / key.task / key.image
 
     def kept_bytes(self) -> int:
         """The size of all finished work, which shows whether anything was added."""
         total = 0
-        for path in self._work.rglob("*"):
+        for path in self.work.rglob("*"):
             with suppress(FileNotFoundError):  # another builder's temporary file
                 total += path.stat().st_size
         return total
@@ -150,9 +125,9 @@ class ExperimentFolder:
         """Write the table: the rows of all requested results that have ended.
 
         Raises:
-            OSError: it cannot be written.
+            BuildError: it cannot be written.
         """
-        with file_lock(self.path / ".results.lock"):
+        with self.writing(), file_lock(self.path / ".results.lock"):
             facts = self.settings()
             rows = [
                 _head(key, facts["setting"], facts["images"][key.image]) | row
@@ -179,12 +154,3 @@ def _head(key: ResultKey, setting: str, image: Mapping[str, Any]) -> dict[str, A
         "setting": setting,
         "seed": key.seed,
     }
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return read_sealed(path.read_text(encoding="utf-8"))
-
-
-def _write_json(path: Path, fields: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, sealed_text(fields).encode())

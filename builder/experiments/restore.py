@@ -61,7 +61,17 @@ class Restorer:
             choose_threads(pixels, config.setting.search_config(get_task("denoise")))
 
     def execute(self, key: Restoration) -> dict[str, Any]:
-        """Restore and write the row, then return it; torch errors are recorded as failed."""
+        """Restore and write the row, then return it; torch errors are recorded as failed.
+
+        Raises:
+            BuildError: the folder cannot be written, or the device no longer answers.
+        """
+        with self._folder.writing():
+            row = self._row(key)
+            self._folder.keep_row(key, row)
+        return row
+
+    def _row(self, key: Restoration) -> dict[str, Any]:
         problem = self._problem(key)
         device = torch.device(self._config.device)
         about = _NOTHING | {
@@ -82,7 +92,6 @@ class Restorer:
         if row["status"] == "failed":
             # Outside the handler, whose traceback keeps the failed fit's memory alive.
             free_cached_memory(device)
-        self._folder.keep_row(key, row)
         return row
 
     def _problem(self, key: Restoration) -> Degraded:

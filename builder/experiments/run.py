@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from nasdip_bench.console.interruption import Interrupted, Interruption
-from nasdip_bench.console.progress import Progress
-from nasdip_bench.errors import BuildError
+from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.experiments.setting import described
 from nasdip_bench.fit.devices import check_device
 
+from ..engines.local import in_this_process
 from ..plan.shares import Share
-from ..work.build import Outcome
-from ..work.ledger import Coverage
-from ..writing import AND_AGAIN, writing
+from ..work.loop import Coverage, Outcome, carry_out, coverage
 from .config import ExperimentConfig, ResultKey, results_of_share
 from .folder import ExperimentFolder
 from .restore import Restorer
@@ -48,31 +46,17 @@ def run_experiments(
     before = folder.kept_bytes()
     wanted = results_of_share(config, share)
     left = [key for key in config.restorations(wanted) if not folder.done(key)]
-    restorer = Restorer(config, folder, interruption.check)
-    progress = Progress(len(left), len(left))
-    status: Counter[str] = Counter()
-    trouble = ""
-    with interruption.handling_signals(), writing(f"to the build folder {str(out)!r}", AND_AGAIN):
-        try:
-            for key in left:
-                interruption.check()
-                status[restorer.execute(key)["status"]] += 1
-                progress.finished(1, str(key))
-        except Interrupted:
-            pass
-        except BuildError as error:
-            trouble = str(error)
-        finally:
-            progress.close()
-        folder.write_results()
-    return Outcome(
-        finished=status.total(),
-        left=len(left) - status.total(),
-        diverged=status["diverged"],
-        failed=status["failed"],
+    make = partial(Restorer, config, folder)
+    outcome = carry_out(
+        dict.fromkeys(left, 1.0),
+        in_this_process(left, make, interruption, lambda _: True),
+        lambda _, row: [row["status"]],
+        interruption,
+    )
+    folder.write_results()
+    return replace(
+        outcome,
         progressed=folder.kept_bytes() != before,
-        signal=interruption.signal,
-        trouble=trouble,
         damaged=tuple(dict.fromkeys(folder.damaged)),
         coverage=_coverage(folder, wanted),
     )
@@ -99,10 +83,8 @@ def preview(config: ExperimentConfig, out: Path, *, share: Share | None = None) 
 
 def _coverage(folder: ExperimentFolder, wanted: Sequence[ResultKey]) -> tuple[Coverage, ...]:
     """How many of the results are there, by task and set."""
-    asked, finished, failed = Counter[str](), Counter[str](), Counter[str]()
-    for result in wanted:
-        what, found = f"{result.task}, {result.set}", folder.row(result.restoration)
-        asked[what] += 1
-        if found is not None:
-            (failed if found["status"] == "failed" else finished)[what] += 1
-    return tuple(Coverage(what, n, finished[what], failed[what]) for what, n in asked.items())
+    rows = ((result, folder.row(result.restoration)) for result in wanted)
+    return coverage(
+        (f"{result.task}, {result.set}", "left" if row is None else row["status"])
+        for result, row in rows
+    )

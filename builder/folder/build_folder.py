@@ -13,7 +13,6 @@ is either whole or absent; a run exists once its shard is whole.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,70 +22,36 @@ from nasdip_bench.dataset.schema import arrow_schema, fits_schema
 from nasdip_bench.errors import BuildError
 from nasdip_bench.space import Architecture
 from nasdip_bench.storage.files import (
-    TEMPORARY_SUFFIX,
-    file_lock,
     parquet_bytes,
     read_parquet,
     sha256_bytes,
-    sync_folder,
     write_atomic,
 )
 
 from ..plan.config import BuildConfig
 from ..plan.units import Key, RunKey, ScoreKey
-from ..writing import AND_AGAIN, writing
-from .settings import BUILD_SETTINGS, SettingsFile, common_settings
 from .shard_schema import IMAGE_FACTS, SHARD_TABLES, SHARD_VERSION
+from .work_folder import BUILD_SETTINGS, WorkFolder, common_settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ARCHITECTURES = "architectures.csv"
-SHARDS = "shards"
 _HEADING = "cell,skip,dilation"
 _SEAL = "# sha256 "
 _DAMAGED_SUFFIX = ".damaged"
 _HASH_DIGITS = 32
-_STALE_SECONDS = 24 * 3600
 
 logger = logging.getLogger(__name__)
 
 
-class BuildFolder:
-    """A build folder; ``damaged`` names the damaged shards found so far."""
+class BuildFolder(WorkFolder[BuildConfig]):
+    """The build folder of a dataset."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.shards = path / SHARDS
-        self.damaged: list[str] = []
-        self._settings = SettingsFile(path / BUILD_SETTINGS, "build folder", "nasdip-build")
+    settings_name, what, command = BUILD_SETTINGS, "build folder", "nasdip-build"
+    work_files = ("shards", "*.parquet")
 
-    def prepare(self, config: BuildConfig) -> None:
-        """Create the folder, or check that it fits the build and record what the build adds.
-
-        Raises:
-            BuildError: its settings do not match the build's, or it cannot be written.
-        """
-        with writing(f"to the build folder {str(self.path)!r}", ", or name another with --out"):
-            self.check(config)  # before anything is created
-            self.shards.mkdir(parents=True, exist_ok=True)
-            with suppress(PermissionError):  # the parent folder may be closed to us
-                sync_folder(self.path.absolute().parent)
-            with file_lock(self.path / ".lock"):
-                merged = self._merged(config)
-                self._write_architectures([*self.architectures(), *config.architectures])
-                self._settings.write(merged)
-            remove_stale(self.path)
-
-    def check(self, config: BuildConfig) -> None:
-        """Raise `BuildError` if the folder does not fit the build; changes nothing."""
-        self._merged(config)
-
-    def settings(self) -> dict[str, Any]:
-        """The settings in force; see `SettingsFile.read`."""
-        return self._settings.read()
-
-    def _merged(self, config: BuildConfig) -> dict[str, Any]:
+    def _wanted(self, config: BuildConfig) -> dict[str, Any]:
         wanted = common_settings(config.device, config.precision) | {
             "shard_version": SHARD_VERSION,
             "image_set": config.image_set,
@@ -99,7 +64,7 @@ class BuildFolder:
             wanted["scoring_inits"] = config.scoring_inits
         if config.scores:
             wanted["scores"] = sorted(config.scores)
-        return self._settings.merged(wanted, any(self.shards.glob("*.parquet")))
+        return wanted
 
     def architectures(self) -> list[Architecture]:
         """Every architecture requested so far, in order; empty in a new folder."""
@@ -118,16 +83,23 @@ class BuildFolder:
                 f"command again"
             ) from error
 
-    def _write_architectures(self, architectures: list[Architecture]) -> None:
-        lines = (f"{a.cell},{a.skip},{a.dilation}\n" for a in dict.fromkeys(architectures))
+    def _record(self, config: BuildConfig, merged: dict[str, Any]) -> None:
+        """Write the list of architectures."""
+        architectures = dict.fromkeys([*self.architectures(), *config.architectures])
+        lines = (f"{a.cell},{a.skip},{a.dilation}\n" for a in architectures)
         body = f"{_HEADING}\n{''.join(lines)}"
         text = f"{body}{_SEAL}{sha256_bytes(body.encode())}\n"
         write_atomic(self.path / ARCHITECTURES, text.encode())
 
     def write(self, kind: str, table: pa.Table) -> None:
-        """Write a finished unit; it is on disk when this returns."""
+        """Write a finished unit; it is on disk when this returns.
+
+        Raises:
+            BuildError: the folder cannot be written.
+        """
         content = parquet_bytes(table)
-        write_atomic(self.shards / _shard_name(kind, content), content)
+        with self.writing():
+            write_atomic(self.work / _shard_name(kind, content), content)
 
     def read(self, kind: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
         """The whole shards of "runs" or "scores", by name; damaged ones are skipped and logged.
@@ -139,7 +111,7 @@ class BuildFolder:
         Raises:
             BuildError: a shard cannot be read, or has other columns.
         """
-        for path in sorted(self.shards.glob(f"{kind}-*.parquet")):
+        for path in sorted(self.work.glob(f"{kind}-*.parquet")):
             try:
                 content = path.read_bytes()
             except FileNotFoundError:
@@ -176,10 +148,10 @@ class BuildFolder:
         Raises:
             BuildError: the folder cannot be written.
         """
-        with writing(f"to the build folder {str(self.path)!r}", AND_AGAIN):
+        with self.writing():
             for name in self.damaged:
                 with suppress(FileNotFoundError):  # another builder was quicker
-                    (self.shards / name).replace(self.shards / (name + _DAMAGED_SUFFIX))
+                    (self.work / name).replace(self.work / (name + _DAMAGED_SUFFIX))
 
 
 def _shard_name(kind: str, content: bytes) -> str:
@@ -199,11 +171,3 @@ def _table(path: Path, kind: str, content: bytes, columns: list[str] | None) -> 
             f"folder"
         ) from error
     return table.cast(expected)
-
-
-def remove_stale(folder: Path) -> None:
-    """Remove temporary files of killed builders, once they are surely abandoned."""
-    for path in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
-        with suppress(FileNotFoundError):  # another builder was quicker
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                path.unlink()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -64,9 +64,7 @@ def part_of(config: BuildConfig, share: Share | None) -> BuildConfig:
             f"share {share} has no architecture: the build has {len(config.architectures)}; use no "
             f"more shares than that"
         )
-    costs = architecture_costs(config)
-    shares = divided([(cost, name) for name, cost in costs.items()], share.count)
-    mine = {name for _, name in shares[share.index - 1]}
+    mine = {*divided(architecture_costs(config), share.count)[share.index - 1]}
     return replace(
         config, architectures=tuple(arch for arch in config.architectures if str(arch) in mine)
     )
@@ -80,16 +78,16 @@ def architecture_costs(config: BuildConfig) -> dict[str, float]:
     return costs
 
 
-def divided(parts: Iterable[tuple[float, _Part]], count: int) -> list[list[tuple[float, _Part]]]:
-    """Divide (cost, part) pairs into shares of similar cost.
+def divided(costs: Mapping[_Part, float], count: int) -> list[list[_Part]]:
+    """Divide parts into shares of similar cost.
 
     The most expensive part goes first, each to the cheapest share so far (Graham 1969, "Bounds on
     multiprocessing timing anomalies").
     """
-    lightest = [(0.0, index) for index in range(count)]
-    shares: list[list[tuple[float, _Part]]] = [[] for _ in range(count)]
-    for cost, part in sorted(parts, key=lambda part: -part[0]):
-        so_far, index = lightest[0]
-        heapq.heapreplace(lightest, (so_far + cost, index))
-        shares[index].append((cost, part))
+    cheapest = [(0.0, index) for index in range(count)]
+    shares: list[list[_Part]] = [[] for _ in range(count)]
+    for part in sorted(costs, key=lambda part: -costs[part]):
+        so_far, index = cheapest[0]
+        heapq.heapreplace(cheapest, (so_far + costs[part], index))
+        shares[index].append(part)
     return shares

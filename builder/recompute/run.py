@@ -23,7 +23,7 @@ from nasdip_bench.fit.devices import device_name
 from nasdip_bench.images import Image
 from nasdip_bench.seeding import BitStream
 
-from ..engines.worker import ENGINES, Worker, WorkerSpec
+from ..engines.worker import ENGINES, Worker
 from ..plan.cost import LARGEST_SHARED_CPU_RESOLUTION
 from ..plan.units import RunKey, Unit
 from ..work.speed import threads_set
@@ -114,15 +114,17 @@ def recompute(
         keys = [
             RunKey(names[r["arch_id"]], r["image"], r["task"], shortened, r["seed"]) for r in mates
         ]
-        spec = WorkerSpec(
-            images=tuple(images),
-            device=device,
-            engine=row["engine"],
-            precision=precision,
-            threads=1 if fidelity.resolution <= LARGEST_SHARED_CPU_RESOLUTION else 0,
-        )
         key = keys[mates.index(row)]
-        made = _trained(Unit(architecture=key.architecture, runs=tuple(keys)), spec, key.image)
+        with threads_set(0):  # the worker sets its own
+            worker = Worker(
+                images=tuple(images),
+                device=device,
+                engine=row["engine"],
+                precision=precision,
+                threads=1 if fidelity.resolution <= LARGEST_SHARED_CPU_RESOLUTION else 0,
+            )
+            unit = Unit(architecture=key.architecture, runs=tuple(keys))
+            made = _trained(worker, unit, key.image)
         # Perturbations are drawn on the device.
         types = {_here("cpu"): "cpu"} | folder.manifest.device_types
         on_cpus = device == types.get(row["device"]) == "cpu"
@@ -174,9 +176,8 @@ def _stack(
     return [row] if len(mates) % size else mates[first : first + size]
 
 
-def _trained(unit: Unit, spec: WorkerSpec, image: str) -> dict[str, Any]:
-    with threads_set(0):  # the worker sets its own
-        rows: list[dict[str, Any]] = Worker(spec).execute(unit).to_pylist()
+def _trained(worker: Worker, unit: Unit, image: str) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = worker.execute(unit).to_pylist()
     made = next(row for row in rows if row["image"] == image)
     if made["status"] == "failed" or made["stack"] != len(unit.runs):
         raise BuildError(

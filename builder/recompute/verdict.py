@@ -128,8 +128,8 @@ def _summary(
     """The columns of a whole run that are computed from its curves, and its loss."""
     stopped = None
     if made["status"] == "ok":
-        stops = find_stops(row["task"], row["iterations"], row["stop"], [made])
-        stopped = int(stops.target[0])
+        _, target = find_stops(row["task"], row["iterations"], row["stop"], [made])
+        stopped = int(target[0])
     summary = summarise(curves, made["status"], row["stop"], row["iterations"], stopped)
     return summary | {"loss": made["loss"]}
 

@@ -31,7 +31,7 @@ def distances_of(
     places = {name: place for place, name in enumerate(architectures)}
     held: dict[tuple[str, int], dict[int, NDArray[np.uint16]]] = {}
     keys = _keys(part)
-    for (arch, image, seed), restoration in zip(keys, part.restorations, strict=False):
+    for (arch, image, seed), restoration in zip(keys, part.restorations, strict=True):
         if restoration is not None:
             held.setdefault((image, seed), {})[places[arch]] = restoration
     earlier = {seed for known in part.known for seed in known.distances.seeds.tolist()}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from nasdip_bench.dataset import MANIFEST, Manifest
@@ -18,7 +17,7 @@ from nasdip_bench.dataset.manifest import manifest_fields
 from nasdip_bench.errors import BuildError
 from nasdip_bench.space import Architecture
 
-from ..folder.settings import BUILD_SETTINGS
+from ..folder.work_folder import BUILD_SETTINGS
 from ..writing import writing
 from .files import write_dataset
 from .sources.contents import Contents
@@ -109,7 +108,7 @@ def write_release(
     *,
     name: str | None = None,
     version: str | None = None,
-    publication: Mapping[str, str] = MappingProxyType({}),
+    publication: Mapping[str, str] | None = None,
     replace: bool = False,
 ) -> Manifest:
     """Write contents as a dataset that replaces ``out`` once it verifies; see `replacing`.
@@ -148,7 +147,7 @@ def write_release(
             fresh,
             name=name or str(old.get("name", "nasdip-bench")),
             version=version or str(old.get("version", UNNUMBERED)),
-            publication=dataclasses.replace(before, **publication),
+            publication=dataclasses.replace(before, **(publication or {})),
         )
         if old:
             _refuse_reused_version(old, manifest, target)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from nasdip_bench.dataset import Manifest
 from nasdip_bench.dataset.curves import kept_points
+from nasdip_bench.dataset.stop_parts import StopPart
 from nasdip_bench.errors import BuildError
 from nasdip_bench.fidelity import FOREIGN_PROTOCOL, get_fidelity
 from nasdip_bench.images import RELEASED_SET
@@ -26,7 +27,16 @@ from nasdip_bench.proxies import info
 from nasdip_bench.tasks import get_task
 
 from ..release.release import write_release
-from ..release.sources.contents import Contents, TaskContents, coded
+from ..release.sources.contents import (
+    CORRUPTION_COLUMNS,
+    RUN_COLUMNS,
+    SCORE_COLUMNS,
+    Contents,
+    TaskContents,
+    coded,
+    padded,
+    table_of,
+)
 from ..release.sources.summary import at_end, summarise
 from .files import SIZE, ReleasedRun, Results, read_results
 
@@ -112,18 +122,21 @@ def _part(task: str, runs: Sequence[ReleasedRun]) -> TaskContents:
     stop = min(iterations, get_fidelity("r512").stop[get_task(task).kind])
     points = kept_points(iterations, stop)
     scores = [row for run in runs for row in _score_rows(run, task)]
-    return TaskContents.of_rows(
+    return TaskContents(
         resolution=SIZE,
         channels=_CHANNELS,
         iterations=iterations,
         stop=stop,
-        runs=[_run_row(run, task, iterations, stop) for run in runs],
+        runs=table_of((_run_row(run, task, iterations, stop) for run in runs), RUN_COLUMNS),
         codes={
-            name: [coded(name, _curves(run)[name], points) for run in runs]
+            name: np.stack([coded(name, _curves(run)[name], points) for run in runs])
             for name in ("psnr", "psnr_smooth")
         },
-        scores=scores,
-        score_values=[[row["value"]] for row in scores],
+        scores=table_of(scores, SCORE_COLUMNS),
+        score_values=padded([[row["value"]] for row in scores]),
+        corruptions=table_of((), CORRUPTION_COLUMNS),
+        restorations=(None,) * len(runs),
+        stops=StopPart.empty(len(runs)),
     )
 
 

@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nasdip_bench.console.interruption import Interruption
-from nasdip_bench.console.progress import Progress
-from nasdip_bench.errors import BuildError
 from nasdip_bench.fit.devices import check_device
 
 from ..engines.local import in_processes, in_this_process
-from ..engines.worker import WorkerSpec
+from ..engines.worker import Worker
 from ..folder.build_folder import BuildFolder
 from ..plan.config import BuildConfig
 from ..plan.cost import choose_stack, choose_workers, threads_of, unit_cost
 from ..plan.shares import Share, part_of
-from ..plan.units import Unit, make_plan
-from ..writing import AND_AGAIN, writing
-from .ledger import Coverage, Ledger
+from ..plan.units import Key, RunKey, Unit, make_plan
+from .loop import Outcome, carry_out, coverage
 from .skip import finished_in_dataset
 
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a build ended.
-
-    Attributes:
-        finished: units tried completely now, including those that failed.
-        left: units still to do.
-        diverged: runs recorded as diverged now.
-        failed: runs recorded as failed now, and architectures whose scores failed; the next build
-            tries them again.
-        progressed: whether anything was recorded now, even only part of a unit of an experiment.
-        signal: the signal that stopped it, or None.
-        trouble: what ended it early, such as a full disk, and what to do; empty if nothing did.
-        damaged: shards that were found damaged and set aside.
-        coverage: how much of the requested work is done, by task and seed.
-    """
-
-    finished: int
-    left: int
-    diverged: int
-    failed: int
-    progressed: bool
-    signal: int | None
-    trouble: str
-    damaged: tuple[str, ...]
-    coverage: tuple[Coverage, ...]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def build(
@@ -93,8 +68,9 @@ def build(
     workers = min(
         workers or choose_workers(config.device, config.fidelity.resolution), max(1, len(units))
     )
-    engine = in_processes(workers) if workers > 1 else in_this_process
-    spec = WorkerSpec(
+    engine = partial(in_processes, workers=workers) if workers > 1 else in_this_process
+    make = partial(
+        Worker,
         images=config.images,
         device=config.device,
         engine="plain" if plain else "fast",
@@ -103,10 +79,8 @@ def build(
         scores=config.scores,
     )
     costs = {unit: unit_cost(unit, config.device) for unit in units}
-    progress = Progress(len(units), sum(costs.values()))
-    ledger = Ledger([key for unit in make_plan(part) for key in unit.keys], done)
+    states: dict[Key, str] = dict.fromkeys(done, "ok")
     trained_seconds = trained_cost = 0.0
-    trouble = ""
 
     def fits(unit: Unit) -> bool:
         # From recorded training seconds: the wall time of a first unit is mostly start-up, and
@@ -115,29 +89,29 @@ def build(
             return True
         return trained_seconds / trained_cost * costs[unit] <= interruption.remaining
 
-    progress.begin()
-    with interruption.handling_signals():
-        try:
-            for unit, table in engine(units, spec, interruption, fits):
-                with writing(f"to the build folder {str(out)!r}", AND_AGAIN):
-                    folder.write(unit.kind, table)
-                ledger.record(unit, table)
-                if unit.runs and "failed" not in table["status"].to_pylist():
-                    trained_seconds += sum(table["seconds"].to_pylist())
-                    trained_cost += costs[unit]
-                progress.finished(costs[unit], str(unit))
-        except BuildError as error:
-            trouble = str(error)
-        finally:
-            progress.close()
-    return Outcome(
-        finished=ledger.units,
-        left=len(units) - ledger.units,
-        diverged=ledger.diverged,
-        failed=ledger.failed,
-        progressed=ledger.units > 0,
-        signal=interruption.signal,
-        trouble=trouble,
+    def keep(unit: Unit, table: pa.Table) -> Sequence[str]:
+        nonlocal trained_seconds, trained_cost
+        folder.write(unit.kind, table)
+        if not unit.runs:
+            status = "ok" if len(table) else "failed"
+            states.update(dict.fromkeys(unit.scores, status))
+            return [status]
+        statuses: list[str] = table["status"].to_pylist()
+        states.update(zip(unit.runs, statuses, strict=True))
+        if "failed" not in statuses:
+            trained_seconds += sum(table["seconds"].to_pylist())
+            trained_cost += costs[unit]
+        return statuses
+
+    outcome = carry_out(costs, engine(units, make, interruption, fits), keep, interruption)
+    asked = [key for unit in make_plan(part) for key in unit.keys]
+    asked.sort(key=lambda key: not isinstance(key, RunKey))
+    return replace(
+        outcome,
         damaged=tuple(folder.damaged),
-        coverage=ledger.coverage(),
+        coverage=coverage((_group(key), states.get(key, "left")) for key in asked),
     )
+
+
+def _group(key: Key) -> str:
+    return f"{key.task}, seed {key.seed}" if isinstance(key, RunKey) else "scores"

@@ -12,7 +12,7 @@ from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.space import Architecture
 from nasdip_bench.space.cost import architecture_cost
 
-from ..engines.worker import Worker, WorkerSpec
+from ..engines.worker import Worker
 from ..plan.config import BuildConfig
 from ..plan.cost import unit_cost
 from ..plan.units import RunKey, Unit
@@ -47,15 +47,14 @@ def seconds_per_cost(
     median = str(sorted(config.architectures, key=flops)[len(config.architectures) // 2])
     run = RunKey(median, config.images[0].name, "denoise", fidelity.name, 0)
     unit = Unit(architecture=median, runs=(run,) * stack)
-    spec = WorkerSpec(
-        images=config.images[:1],
-        device=config.device,
-        engine="plain" if plain else "fast",
-        precision=config.precision,
-        threads=0,
-    )
     with threads_set(threads):
-        worker = Worker(spec)
+        worker = Worker(
+            images=config.images[:1],
+            device=config.device,
+            engine="plain" if plain else "fast",
+            precision=config.precision,
+            threads=0,
+        )
         worker.execute(unit)  # the first time is longer
         rows = worker.execute(unit).to_pylist()
     if rows[0]["status"] == "failed":

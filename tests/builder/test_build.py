@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from nasdip_bench.builder.work import build as build_module
 from nasdip_bench.builder.work import speed as speed_module
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.builder.work.dry_run import preview
-from nasdip_bench.console.interruption import Interrupted, Interruption
+from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.console.progress import Progress, duration
 from nasdip_bench.errors import ArchitectureError, BuildError, ConfigError
 from nasdip_bench.fidelity import get_fidelity
@@ -54,9 +55,6 @@ from tests.builds import (
     small_config,
 )
 from tests.processes import BUILD, alive, descendants, wait_until
-
-SPEC = {"device": "cpu", "engine": "fast", "precision": "fp32", "threads": 1}
-
 
 # -- plan ------------------------------------------------------------------------------------------
 
@@ -354,14 +352,14 @@ def test_the_time_limit_is_judged_by_training_and_not_by_start_up_or_scores(tmp_
     """Scores first, then runs that take a thousand times as long by cost, and yet fit."""
     asked: list[bool] = []
 
-    def slow_to_start(units, spec, interruption, fits):
-        interruption._deadline -= 30  # it took half of the time
-        for unit, table in in_this_process(units, spec, interruption, fits):
+    def slow_to_start(units, make, interruption, fits):
+        interruption._deadline -= 5000  # it took half of the time
+        for unit, table in in_this_process(units, make, interruption, fits):
             asked.append(all(map(fits, units)))
             yield unit, table
 
     monkeypatch.setattr(build_module, "in_this_process", slow_to_start)
-    outcome = build(small_config(), tmp_path, workers=1, stack=1, time_limit=60)
+    outcome = build(small_config(), tmp_path, workers=1, stack=1, time_limit=10_000)
     assert outcome.left == 0
     assert all(asked)
 
@@ -375,23 +373,9 @@ def test_a_unit_that_cannot_end_in_time_is_not_begun():
 
     config = small_config()
     units = list(make_plan(config))
-    spec = worker_module.WorkerSpec(images=config.images, **SPEC)
-    for engine in (in_this_process, in_processes(2)):
-        assert list(engine(units, spec, Interruption(), fits)) == []
+    for engine in (in_this_process, partial(in_processes, workers=2)):
+        assert list(engine(units, Faulty, Interruption(), fits)) == []
     assert asked == [units[0]] * 2
-
-
-def test_an_interruption_is_noticed():
-    interruption = Interruption(1000)
-    interruption.check()
-    with interruption.handling_signals():
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert interruption.signal == signal.SIGTERM
-    with pytest.raises(Interrupted):
-        interruption.check()
-    with pytest.raises(Interrupted):
-        Interruption(0).check()
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 @pytest.fixture
@@ -444,6 +428,7 @@ def test_a_signal_stops_cleanly_and_the_same_command_resumes(
     assert f"{len(before)} units finished" in out
     assert not list(tmp_path.rglob(".*.tmp"))
     assert nasdip_build(capsys, *command, "--workers=1")[0] == 0
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert before < {p.name for p in tmp_path.glob("shards/*")}
     assert len(run_rows(tmp_path)) == 8  # asserts that no run is there twice
 
@@ -509,10 +494,10 @@ def test_workers_may_be_struck_while_they_start(start, tmp_path: Path, number, s
 
 
 class Faulty:
-    """A spec and its worker, which fails at every unit."""
+    """A worker that fails at every unit."""
 
-    def worker(self, check):
-        return self
+    def __init__(self, check=None):
+        pass
 
     def execute(self, unit):
         raise ValueError(f"unit {unit}")
@@ -520,7 +505,7 @@ class Faulty:
 
 def test_an_error_in_a_worker_reaches_the_builder():
     with pytest.raises(ValueError, match="unit 7") as error:
-        list(in_processes(1)([7], Faulty(), Interruption(), lambda _: True))
+        list(in_processes([7], Faulty, Interruption(), lambda _: True, workers=1))
     assert "in a worker process" in str(error.value.__cause__)
     assert "in execute" in str(error.value.__cause__)
 
@@ -569,7 +554,7 @@ def test_a_dry_run_times_a_short_run_of_what_is_built(tmp_path: Path, monkeypatc
 
     class Timed(worker_module.Worker):
         def execute(self, unit) -> pa.Table:
-            timed.append((self.spec.engine, unit.runs[0].fidelity, len(unit.runs)))
+            timed.append((self.engine, unit.runs[0].fidelity, len(unit.runs)))
             return pa.Table.from_pylist([result] * len(unit.runs))
 
     monkeypatch.setattr(speed_module, "Worker", Timed)

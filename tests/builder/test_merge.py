@@ -25,15 +25,14 @@ from hypothesis import strategies as st
 from nasdip_bench import NASDIPBench
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.release.release import read_source, release, write_release
-from nasdip_bench.builder.release.sources.contents import Contents, TaskContents, coded
+from nasdip_bench.builder.release.sources.contents import Contents
 from nasdip_bench.builder.release.sources.from_build import read_build
 from nasdip_bench.builder.release.sources.from_dataset import read_dataset
 from nasdip_bench.builder.release.sources.merge import merged
-from nasdip_bench.dataset import DatasetFolder, Manifest
-from nasdip_bench.dataset.curves import CODES, MISSING, encode, kept_points
+from nasdip_bench.dataset import DatasetFolder
+from nasdip_bench.dataset.curves import MISSING
 from nasdip_bench.dataset.manifest import part_path
 from nasdip_bench.dataset.schema import RELEASE_TABLES
-from nasdip_bench.dataset.stop_parts import StopPart
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.space import paper_architectures, sample_architectures
 from nasdip_bench.verify.tables import find_problems
@@ -290,64 +289,46 @@ def pair(tmp_path) -> tuple[Path, Path]:
     return small_release(tmp_path / "one"), small_release(tmp_path / "other")
 
 
-def of_one_corruption(row: dict) -> bool:
-    return (row["image"], row["seed"]) == ("chest", 1)
-
-
 def test_rows_that_disagree_are_refused(pair, tmp_path):
     one, _ = pair
     run = f"{sample_architectures(1)[0]}/lena/denoise/r64/0"
-    twice = [("runs", "psnr_corrupted_db"), ("corruptions", "psnr_db")]
+
+    def corrupted(**values):
+        return lambda row: values if (row["image"], row["seed"]) == ("chest", 1) else {}
+
     for number, (changes, said) in enumerate(
         (
             (
-                [("runs", only(KEYS[0], loss=0.02, stack=7, torch="9.9"))],
+                {"runs": only(KEYS[0], loss=0.02, stack=7, torch="9.9")},
                 f"run {run} is in .* loss is 0.01 in the first and 0.02 in the second; made with "
                 "stack 1 and 7, torch .* and 9.9; leave one",
             ),
             (
-                [(t, lambda r, c=c: {c: 18.5} if of_one_corruption(r) else {}) for t, c in twice],
+                {
+                    "runs": corrupted(psnr_corrupted_db=18.5),
+                    "corruptions": corrupted(psnr_db=18.5),
+                },
                 r"/chest/denoise/r64/1 is in .* psnr_corrupted_db is 18\.0 in .* 18\.5 .*3 runs di",
             ),
             (
-                [
-                    (
-                        "corruptions",
-                        lambda r: {"sigma_estimate": None} if of_one_corruption(r) else {},
-                    )
-                ],
+                {"corruptions": corrupted(sigma_estimate=None)},
                 r"corruption chest/denoise/r64/1 is in .*: sigma_estimate is [0-9.]+ in the",
             ),
             (
-                [("scores", lambda r: {"value": 5.0} if r["proxy"] == "parameters" else {})],
+                {"scores": lambda r: {"value": 5.0} if r["proxy"] == "parameters" else {}},
                 "score .*/lena/denoise/r64/None/parameters/none is in .* value is nan in the",
             ),
         )
     ):
         other = small_release(tmp_path / f"changed{number}")
-        for table, change in changes:
+        for table, change in changes.items():
             change_rows(other, table, each(change))
         assert find_problems(other) == []
-        where = f"is in '{one}' and in '{other}', and not the same: .*; leave one of the two out"
         with pytest.raises(BuildError, match=said) as caught:
             release([one, other], tmp_path / "data")
+        where = f"is in '{one}' and in '{other}', and not the same: .*; leave one of the two out"
         assert re.search(where, str(caught.value))
         assert not (tmp_path / "data").exists()
-
-
-def test_corruptions_may_be_rounded_otherwise(pair, tmp_path):
-    """As processors do it that add in another order."""
-    rounded = each(lambda row: {name: row[name] + 1e-12 for name in ("psnr_db", "ssim")})
-    change_rows(pair[1], "corruptions", rounded)
-    release(pair, tmp_path / "data")
-    assert same_files(tmp_path / "data", pair[0])
-
-
-def test_runs_of_another_status_are_refused(tmp_path):
-    one = small_release(tmp_path / "one")
-    other = small_release(tmp_path / "other", diverged={DIVERGED})
-    with pytest.raises(BuildError, match="status is ok in the first and diverged in the second"):
-        release([one, other], tmp_path / "data")
 
 
 def test_curves_that_disagree_are_refused(pair, tmp_path):
@@ -365,10 +346,13 @@ def test_curves_that_disagree_are_refused(pair, tmp_path):
         release(pair, tmp_path / "data")
 
 
-def test_what_is_not_a_number_of_a_run_may_differ(pair, tmp_path):
+def test_what_does_not_contradict(pair, tmp_path):
+    """Who computed a run, and corruptions rounded as processors do it that add in another order."""
     elsewhere = {"seconds": 1.0, "engine": "fast", "stack": 5, "torch": "9", "device": "formula"}
     change_rows(pair[1], "runs", each(lambda row: elsewhere))
     change_rows(pair[1], "scores", each(lambda row: {"seconds": 7.0}))
+    rounded = each(lambda row: {name: row[name] + 1e-12 for name in ("psnr_db", "ssim")})
+    change_rows(pair[1], "corruptions", rounded)
     release(pair, tmp_path / "data")
     assert same_files(tmp_path / "data", pair[0])
 
@@ -448,7 +432,7 @@ def of_seed(contents: Contents, seed: int, architecture: int, **values) -> Conte
     return runs_with(replace(contents, parts=parts), **values)
 
 
-def test_runs_of_one_seed_are_of_one_kind_of_device_and_one_precision(contents):
+def test_runs_of_one_seed_are_of_one_kind_of_device_and_one_precision(contents, tmp_path):
     def on(device: str, kind: str | None, seed: int, arch: int, **values) -> Contents:
         found = of_seed(contents, seed, arch, device=device, **values)
         return replace(found, device_types={device: kind} if kind else {})
@@ -464,21 +448,13 @@ def test_runs_of_one_seed_are_of_one_kind_of_device_and_one_precision(contents):
     for other in (
         on("Intel Xeon", "cpu", 0, 1),  # another processor of the kind
         on("AMD EPYC", None, 0, 1),  # known from the other source
-        on("NVIDIA H100", "cuda", 1, 1, precision="tf32"),  # another seed
         on("NVIDIA H100", "cuda", 0, 1, status="failed"),  # holds no numbers
+        on("NVIDIA H100", "cuda", 1, 1),  # another seed
     ):
         found = merged({"A": cpu, "B": other})
         assert sum(len(part.runs) for part in found.parts.values()) == 8
         assert found.device_types["AMD EPYC"] == "cpu"
-
-
-def test_devices_and_their_kinds_are_in_the_manifest(contents, tmp_path):
-    gpu = replace(
-        of_seed(contents, 1, 0, device="NVIDIA H100"), device_types={"NVIDIA H100": "cuda"}
-    )
-    cpu = replace(of_seed(contents, 0, 0, device="AMD EPYC"), device_types={"AMD EPYC": "cpu"})
-    both = merged({"A": cpu, "B": gpu})
-    manifest = write_release(lambda: both, tmp_path / "data", name="n", version="1")
+    manifest = write_release(lambda: found, tmp_path / "data")
     assert manifest.devices == ["AMD EPYC", "NVIDIA H100"]
     assert manifest.device_types == {"AMD EPYC": "cpu", "NVIDIA H100": "cuda"}
     assert read_dataset(tmp_path / "data").device_types == manifest.device_types
@@ -527,56 +503,3 @@ def test_the_command_merges_and_says_in_a_line_what_contradicts(
         assert (status, text, error.count("\n")) == (2, "", 1)
         assert error.startswith(f"nasdip-build: {said}")
     assert same_files(out, released)
-
-
-# Contents that are not of a build
-
-
-def test_results_of_others_can_be_written_at_a_fidelity_of_their_own(contents, tmp_path):
-    """A fidelity that cannot be trained here, with its facts; and beside those of a build."""
-    points = kept_points(300, 300)
-    curve = np.linspace(10, 20, 300)
-    row = contents.parts[FIDELITY, "denoise"].runs.slice(0, 1).to_pylist()[0]
-    ends = {"final": curve[-1], "last": curve[-1], "best": curve[-1]}
-    numbers = {f"{end}_{n}": v for end, v in ends.items() for n in ("psnr_db", "psnr_smooth_db")}
-    row |= {"fidelity": "theirs", "iterations": 300, "stop": 300, "best_at_end": True, **numbers}
-    row |= {"best_iteration": 300, "best_raw_iteration": 300}
-    row |= {f"{end}_ssim_smooth": 1.0 for end in (*ends, "stopped")}  # the highest there is
-    denoised = contents.parts[FIDELITY, "denoise"].corruptions.to_pylist()
-    [corruption] = [one for one in denoised if one["image"] == row["image"]]
-    corruption |= {"fidelity": "theirs"}
-    row |= {"stopped_iteration": 300, "stopped_psnr_smooth_db": curve[-1]}
-    stops = StopPart.empty(1, [("last", "")])
-    for name, value in {"iteration": 300, "paid": 300, "psnr_smooth_db": 20.0}.items():
-        stops.values[name][:] = value
-    part = TaskContents.of_rows(
-        resolution=512,
-        channels=128,
-        iterations=300,
-        stop=300,
-        runs=[row],
-        codes={name: [coded(name, curve, points)] for name in CODES},
-        scores=[],
-        score_values=[],
-        corruptions=[corruption],
-        stops=stops,
-    )
-    theirs = replace(contents, parts={("theirs", "denoise"): part}, sources=("a paper",))
-    both = merged({"A": contents, "B": theirs})
-    manifest: Manifest = write_release(lambda: both, tmp_path / "data", name="n", version="1")
-    assert [*manifest.fidelities] == ["theirs", FIDELITY]
-    assert manifest.fidelities["theirs"]["resolution"] == 512
-    assert manifest.default_fidelity["denoise"] == "theirs"  # the other is a shortened one
-    assert manifest.sources == ["a paper"]
-    found = read_dataset(tmp_path / "data").parts["theirs", "denoise"]
-    np.testing.assert_array_equal(found.codes["psnr"][0], encode(curve[points]))
-    assert found.stops.rules == (("last", ""),)
-    assert found.stops.values["iteration"].tolist() == [[300]]
-
-
-def test_a_curve_that_ends_early_has_missing_points_behind_its_end():
-    points = kept_points(300, 200)
-    codes = coded("psnr", np.full(100, 20.0), points)
-    assert codes.shape == points.shape
-    assert set(codes[points < 100]) == {20_000}
-    assert set(codes[points >= 100]) == {MISSING}

@@ -316,24 +316,14 @@ def test_files_that_are_no_reruns_are_refused(own: Path, tmp_path, capsys):
 # The dataset in data/
 
 
-def shipped(images_dir: Path, runs: int, iterations: int):
+@pytest.mark.images
+@pytest.mark.parametrize("iterations", [4, pytest.param(0, marks=pytest.mark.slow)])
+def test_a_handful_of_shipped_runs(images_dir: Path, iterations: int):
     folder = DatasetFolder(ROOT / "data")
     if (theirs := folder.manifest.protocol_version) != PROTOCOL_VERSION:
         pytest.skip(f"data/ is of protocol {theirs}, this version trains {PROTOCOL_VERSION}")
-    rows = pick(folder, runs, "r64c16")
+    rows = pick(folder, 3, "r64c16")
     images = load_images(folder.manifest.image_set, folder.manifest.images, images_dir)
-    return recompute(folder, rows, images, iterations=iterations)
-
-
-@pytest.mark.images
-def test_the_beginning_of_a_handful_of_shipped_runs(images_dir: Path):
-    for run in shipped(images_dir, runs=3, iterations=4):
-        assert run.row["verdict"] != BEYOND, run
-
-
-@pytest.mark.images
-@pytest.mark.slow
-def test_a_handful_of_whole_shipped_runs(images_dir: Path):
-    for run in shipped(images_dir, runs=3, iterations=0):
-        assert run.row["whole"]
+    for run in recompute(folder, rows, images, iterations=iterations):
+        assert run.row["whole"] == (not iterations)
         assert run.row["verdict"] != BEYOND, run

@@ -306,22 +306,19 @@ def test_what_is_no_dataset_is_not_touched(built: Path, tmp_path: Path):
     assert BuildFolder(built).settings()
 
 
-def test_files_of_others_inside_a_dataset_are_kept(built: Path, tmp_path: Path):
-    out = tmp_path / "data"
-    release(built, out)
+def test_a_dataset_behind_a_link_is_replaced_in_place_and_files_of_others_are_kept(
+    built: Path, tmp_path: Path
+):
+    out, real = tmp_path / "link", tmp_path / "real"
+    out.symlink_to(real)
+    release(built, out, version="1")
     (out / "curves" / "notes.txt").write_text("mine")
     (out / "link").symlink_to("nowhere")
-    release(built, out, replace=True)
-    assert (out / "curves" / "notes.txt").read_text() == "mine"
-    assert (out / "link").is_symlink()
-
-
-def test_a_dataset_behind_a_link_is_replaced_in_place(built: Path, tmp_path: Path):
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    for version in ("1", "2"):
-        release(built, tmp_path / "link", version=version, replace=True)
-        assert (tmp_path / "link").is_symlink()
-        assert DatasetFolder(tmp_path / "real").manifest.version == version
+    release(built, out, version="2", replace=True)
+    assert out.is_symlink()
+    assert DatasetFolder(real).manifest.version == "2"
+    assert (real / "curves" / "notes.txt").read_text() == "mine"
+    assert (real / "link").is_symlink()
 
 
 def test_an_interrupt_between_the_renames_puts_the_old_one_back(built, tmp_path, monkeypatch):
@@ -441,22 +438,16 @@ def test_summaries():
 
 def test_the_list_to_describe_may_be_longer_than_what_was_built(built, tmp_path, capsys):
     """Whatever was built first: the rows are those of the list."""
-    last_first = tmp_path / "list.csv"
-    rows = [f"{arch.cell},{arch.skip},{arch.dilation}" for arch in paper_architectures(4)[::-1]]
-    last_first.write_text("\n".join(["cell,skip,dilation", *rows]) + "\n")
-    for given, wanted in (("70", paper_architectures(70)), (last_first, paper_architectures(4))):
-        out = tmp_path / f"of{len(wanted)}"
-        arguments = ("release", built, f"--out={out}", f"--architectures={given}")
-        assert nasdip_build(capsys, *arguments)[0] == 0
-        folder = DatasetFolder(out)
-        found = folder.table("architectures")["architecture"].to_pylist()
-        order = wanted if given == "70" else wanted[::-1]
-        assert found == [str(arch) for arch in order]
-        assert folder.manifest.architectures == len(wanted)
-        record = folder.manifest.task(FIDELITY, "denoise")
-        assert (record.complete_seeds, record.default_seeds) == ([], [0])
-        assert {found[i] for i in folder.table("runs")["arch_id"].to_pylist()} == {
-            str(arch) for arch in paper_architectures(2)
-        }
-        assert folder.distances(FIDELITY, "denoise").truth.shape[2] == len(wanted)
-        assert verify(out) == []
+    listed, out = paper_architectures(4)[::-1], tmp_path / "data"
+    lines = [f"{arch.cell},{arch.skip},{arch.dilation}\n" for arch in listed]
+    (tmp_path / "list.csv").write_text("".join(["cell,skip,dilation\n", *lines]))
+    arguments = ("release", built, f"--out={out}", f"--architectures={tmp_path / 'list.csv'}")
+    assert nasdip_build(capsys, *arguments)[0] == 0
+    folder = DatasetFolder(out)
+    assert folder.table("architectures")["architecture"].to_pylist() == [*map(str, listed)]
+    assert folder.manifest.architectures == 4
+    record = folder.manifest.task(FIDELITY, "denoise")
+    assert (record.complete_seeds, record.default_seeds) == ([], [0])
+    assert {*folder.table("runs")["arch_id"].to_pylist()} == {2, 3}
+    assert folder.distances(FIDELITY, "denoise").truth.shape[2] == 4
+    assert verify(out) == []

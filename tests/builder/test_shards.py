@@ -201,13 +201,11 @@ def test_a_folder_that_cannot_be_written_is_refused(monkeypatch, tmp_path: Path)
 
 
 def test_a_full_disk_stops_with_one_clear_error(monkeypatch, tmp_path: Path):
-    def full(*arguments) -> None:
-        raise OSError(28, "No space left on device")
+    def full(path: Path, content: bytes) -> None:
+        if path.suffix == ".parquet":
+            raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(
-        "nasdip_bench.builder.folder.build_folder.write_atomic", lambda path, content: None
-    )
-    monkeypatch.setattr(BuildFolder, "write", full)
+    monkeypatch.setattr("nasdip_bench.builder.folder.build_folder.write_atomic", full)
     outcome = build(small_config(), tmp_path / "new", workers=1, stack=1)
     assert "No space left on device; make room and give the same" in outcome.trouble
     assert outcome.finished == 0

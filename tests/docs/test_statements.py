@@ -41,8 +41,8 @@ def test_build_states_the_spread_of_shares():
     for text, count in stated:
         most = 0.0
         for costs in costs_of:
-            shares = divided([(cost, name) for name, cost in costs.items()], int(count))
-            dearest = max(sum(cost for cost, _ in share) for share in shares)
+            shares = divided(costs, int(count))
+            dearest = max(sum(costs[name] for name in share) for share in shares)
             most = max(most, dearest / sum(costs.values()) * int(count) - 1)
         assert f"{most:.2%}" == f"{text}%"
 

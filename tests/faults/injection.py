@@ -12,8 +12,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +42,17 @@ class Fault:
     size: int = 0
     swap: bool = True
 
-    def as_json(self) -> dict[str, Any]:
-        """The fields."""
-        return asdict(self)
-
 
 class Injector:
-    """Counts the steps of this process and triggers the fault; cannot be removed again."""
+    """Counts the steps of this process and triggers the fault; cannot be removed again.
 
-    def __init__(self, fault: Fault, finished: Callable[[int], None]) -> None:
-        self.fault = fault
-        self.steps = 0
-        self._finished = finished
+    Args:
+        fault: what to trigger.
+        steps: a number shared with another process, 0 at first.
+    """
+
+    def __init__(self, fault: Fault, steps: Any) -> None:
+        self.fault, self.steps = fault, steps
         self._flushed: dict[int, int] = {}
         self._before = self._files()
         self._busy = False
@@ -93,15 +91,14 @@ class Injector:
         )
 
     def _step(self, event: str) -> None:
-        self.steps += 1
-        self._finished(self.steps)
-        fault = self.fault
-        if not fault.step or self.steps < fault.step:
+        self.steps.value += 1
+        fault, steps = self.fault, self.steps.value
+        if not fault.step or steps < fault.step:
             return
         if fault.kind == "full":
             if event in _TAKES_SPACE:
                 raise OSError(28, "No space left on device")
-        elif self.steps > fault.step:
+        elif steps > fault.step:
             return
         elif fault.kind == "error":
             raise OSError(5, "Input/output error")

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.dataset.croissant import CROISSANT
 from nasdip_bench.verify.tables import find_problems
+from tests.faults.commands import TRACEBACK, Ended, Running, start, wait
 from tests.faults.injection import Fault
-from tests.faults.warm import TRACEBACK, Ended, Running, Warm, call
 
 UNITS = 10
 ARCHITECTURES = "cell,skip\n130,0000000000000000000000000\n127,0000000000000000000000001\n"
@@ -42,7 +42,7 @@ class Lab:
     """Makes, disturbs and inspects builds.
 
     Args:
-        folder: to work in; removed by `close`.
+        folder: to work in; in it, folders for all that is made.
         seed: of all random draws.
     """
 
@@ -50,7 +50,7 @@ class Lab:
         self.folder = folder.resolve()
         self.random = random.Random(seed)
         (self.folder / "a.csv").write_text(ARCHITECTURES)
-        self.commands = Warm(self.folder / "output")
+        self.output = self.new_folder()
         self.whole = self.new_folder()
         """An undisturbed build."""
         started = time.monotonic()
@@ -62,11 +62,6 @@ class Lab:
         assert self.release(self.whole, self.released).status == 0
         self.expected = tables(self.released)
 
-    def close(self) -> None:
-        """End all processes and remove the folder."""
-        self.commands.close()
-        shutil.rmtree(self.folder)
-
     def new_folder(self) -> Path:
         """An empty folder."""
         return Path(tempfile.mkdtemp(dir=self.folder))
@@ -75,19 +70,19 @@ class Lab:
 
     def start_build(self, build: Path, fault: Fault | None = None) -> Running:
         """Start or resume the build in a folder."""
-        return self.commands.start(*build_arguments(build, self.folder / "a.csv"), fault=fault)
+        return start(self.output, *build_arguments(build, self.folder / "a.csv"), fault=fault)
 
     def build(self, build: Path, fault: Fault | None = None) -> Ended:
         """The same, to its end."""
-        return self.commands.wait(self.start_build(build, fault))
+        return wait(self.start_build(build, fault))
 
     def start_release(self, build: Path, out: Path, fault: Fault | None = None) -> Running:
         """Start to release a build."""
-        return self.commands.start("release", build, "--out", out, "--replace", fault=fault)
+        return start(self.output, "release", build, "--out", out, "--replace", fault=fault)
 
     def release(self, build: Path, out: Path, fault: Fault | None = None) -> Ended:
         """The same, to its end."""
-        return self.commands.wait(self.start_release(build, out, fault))
+        return wait(self.start_release(build, out, fault))
 
     @cached_property
     def build_steps(self) -> int:
@@ -147,15 +142,6 @@ class Lab:
 def build_arguments(build: Path, architectures: Path) -> list[str]:
     """The arguments of the command that starts or resumes the build in a folder."""
     return [*OPTIONS, f"--architectures={architectures}", "--workers=1", f"--out={build}"]
-
-
-def warm_up() -> None:
-    """Build and release once, so that a forked process finds everything imported and cached."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "a.csv").write_text(ARCHITECTURES)
-        call(build_arguments(folder / "build", folder / "a.csv"))
-        call(["release", f"{folder / 'build'}", f"--out={folder / 'data'}"])
 
 
 def shards(build: Path) -> dict[str, bool]:

@@ -12,6 +12,7 @@ import pytest
 
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.verify.tables import find_problems
+from tests.faults.commands import wait
 from tests.faults.injection import Fault
 from tests.faults.lab import BAD_INPUT, UNITS, Lab, shards, tables
 
@@ -24,7 +25,7 @@ FAULTS = ("kill", "power", "cut", "full", "short", "error")
 def lab(tmp_path_factory) -> Iterator[Lab]:
     lab = Lab(tmp_path_factory.mktemp("faults"), SEED)
     yield lab
-    lab.close()
+    shutil.rmtree(lab.folder)
 
 
 def trials(few: int, many: int | None) -> pytest.MarkDecorator:
@@ -98,13 +99,13 @@ def test_two_builders_and_releases_at_once_some_killed(lab: Lab, count):
         for turn in range(4):
             time.sleep(lab.random.uniform(0, lab.seconds / 2))
             if killed is not None and time.monotonic() > moment:
-                os.kill(builders[killed].pid, signal.SIGKILL)
+                builders[killed].process.kill()
                 moment = float("inf")
             running = lab.start_release(build, out)
             if lab.random.random() < 0.3:
                 time.sleep(lab.random.uniform(0, 0.2))
-                os.kill(running.pid, signal.SIGKILL)
-            ended = lab.commands.wait(running)
+                running.process.kill()
+            ended = wait(running)
             allowed = {0, BAD_INPUT, -signal.SIGKILL}
             lab.check_end(ended, f"{where}, release {turn}", allowed=allowed)
             if ended.status == BAD_INPUT:
@@ -112,7 +113,7 @@ def test_two_builders_and_releases_at_once_some_killed(lab: Lab, count):
                 assert any(e in ended.err for e in early), f"{where}: {ended.err}"
             assert not out.exists() or find_problems(out) == [], where
         for running in builders:
-            lab.check_end(lab.commands.wait(running), where, allowed={0, -signal.SIGKILL})
+            lab.check_end(wait(running), where, allowed={0, -signal.SIGKILL})
         before = lab.check_shards(build, set(), where)
         lab.check_resumed(build, before, where, most=2 * UNITS)
         lab.check_end(lab.release(build, out), where, allowed={0})
@@ -131,9 +132,9 @@ def test_two_releases_at_once_one_killed(lab: Lab, count):
         both = [lab.start_release(lab.whole, out), lab.start_release(lab.whole, out)]
         if trial % 2:
             time.sleep(lab.random.uniform(0, 0.4))
-            os.kill(both[0].pid, signal.SIGKILL)
+            both[0].process.kill()
         for running in both:
-            lab.check_end(lab.commands.wait(running), where, allowed={0, -signal.SIGKILL})
+            lab.check_end(wait(running), where, allowed={0, -signal.SIGKILL})
         lab.check_release(out, where)
         shutil.rmtree(folder)
 

@@ -159,13 +159,13 @@ def erratic() -> Iterator[None]:
 @pytest.mark.usefixtures("erratic")
 def test_a_score_that_is_no_number_is_null(tmp_path):
     config = small_config()
-    spec = worker.WorkerSpec(
-        images=config.images, device="cpu", engine="fast", precision="fp32", threads=1
-    )
     architecture = str(config.architectures[0])
     keys = tuple(ScoreKey(s, architecture, "camera", "denoise", FIDELITY) for s in (None, 0))
     unit = Unit(architecture=architecture, scores=keys, scoring_inits=2)
-    table = worker.Worker(spec).execute(unit)
+    made_by = worker.Worker(
+        images=config.images, device="cpu", engine="fast", precision="fp32", threads=1
+    )
+    table = made_by.execute(unit)
     values = {row["proxy"]: row["values"] for row in table.to_pylist()}
     np.testing.assert_array_equal(values["erratic_nan"], [1, math.nan])
     assert values["erratic_inf"] == [1, math.inf]

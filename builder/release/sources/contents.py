@@ -79,7 +79,7 @@ class TaskContents:
         score_values: (score, initialisation) float32, padded with NaN.
         corruptions: `CORRUPTION_COLUMNS`, one row per image and seed.
         restorations: (run,) uint16 (C, H, W) at the stop, 65535 for 1; None for runs whose shards
-            are not available; () if no run has one.
+            are not available.
         known: distances of earlier datasets.
         stops: where rules stop the runs.
     """
@@ -94,46 +94,13 @@ class TaskContents:
     score_values: NDArray[np.float32]
     corruptions: pa.Table
     stops: StopPart
-    restorations: tuple[NDArray[np.uint16] | None, ...] = ()
+    restorations: tuple[NDArray[np.uint16] | None, ...]
     known: tuple[Known, ...] = ()
 
     @property
     def points(self) -> NDArray[np.int32]:
         """(point,) numbers of the kept points, from 0."""
         return kept_points(self.iterations, self.stop)
-
-    @classmethod
-    def of_rows(
-        cls,
-        *,
-        resolution: int,
-        channels: int,
-        iterations: int,
-        stop: int,
-        runs: Iterable[Mapping[str, Any]],
-        codes: Mapping[str, Sequence[NDArray[np.uint16]]],
-        scores: Iterable[Mapping[str, Any]],
-        score_values: Sequence[Sequence[float]],
-        corruptions: Iterable[Mapping[str, Any]] = (),
-        restorations: Sequence[NDArray[np.uint16] | None] = (),
-        stops: StopPart | None = None,
-    ) -> TaskContents:
-        """Make a part from rows as dictionaries, `coded` curves and, by row, scores' values."""
-        rows = table_of(runs, RUN_COLUMNS)
-        nothing = np.empty((0, len(kept_points(iterations, stop))), np.uint16)
-        return cls(
-            resolution=resolution,
-            channels=channels,
-            iterations=iterations,
-            stop=stop,
-            runs=rows,
-            codes={name: np.stack(rows) if len(rows) else nothing for name, rows in codes.items()},
-            scores=table_of(scores, SCORE_COLUMNS),
-            score_values=_padded(score_values),
-            corruptions=table_of(corruptions, CORRUPTION_COLUMNS),
-            restorations=tuple(restorations) if any(r is not None for r in restorations) else (),
-            stops=StopPart.empty(len(rows)) if stops is None else stops,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,8 +161,17 @@ def stacked_values(values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]
     )
 
 
-def _padded(rows: Sequence[Sequence[float]]) -> NDArray[np.float32]:
-    padded = np.full((len(rows), max(map(len, rows), default=0)), np.nan, np.float32)
+def stacked_codes(
+    codes: Mapping[str, Sequence[NDArray[np.uint16]]], points: NDArray[np.int32]
+) -> dict[str, NDArray[np.uint16]]:
+    """By curve, (run, point) from the `coded` curve of each run."""
+    nothing = np.empty((0, len(points)), np.uint16)
+    return {name: np.stack(runs) if len(runs) else nothing for name, runs in codes.items()}
+
+
+def padded(rows: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+    """(score, initialisation) from the single values of each score, padded with NaN."""
+    whole = np.full((len(rows), max(map(len, rows), default=0)), np.nan, np.float32)
     for row, values in enumerate(rows):
-        padded[row, : len(values)] = values
-    return padded
+        whole[row, : len(values)] = values
+    return whole

@@ -19,7 +19,17 @@ from nasdip_bench.tasks import get_task
 from ...folder.build_folder import BuildFolder
 from ...folder.shard_schema import curve_column
 from ...plan.units import RunKey, ScoreKey
-from .contents import Contents, TaskContents, coded
+from .contents import (
+    CORRUPTION_COLUMNS,
+    RUN_COLUMNS,
+    SCORE_COLUMNS,
+    Contents,
+    TaskContents,
+    coded,
+    padded,
+    stacked_codes,
+    table_of,
+)
 from .summary import find_stops, summarise
 
 _AT_ONCE = 500
@@ -110,9 +120,9 @@ class _Runs:
         targets: dict[int, int] = {}
         if ok:
             rows = [self.waiting[place] for place in ok]
-            stops = find_stops(self.task, self.iterations, self.stop, rows)
-            targets = dict(zip(ok, stops.target.tolist(), strict=True))
-            self.found.append((np.array(ok), stops.part))
+            part, target = find_stops(self.task, self.iterations, self.stop, rows)
+            targets = dict(zip(ok, target.tolist(), strict=True))
+            self.found.append((np.array(ok), part))
         for place, row in self.waiting.items():
             curves = {name: row[curve_column(name)] for name in CURVES}
             self.rows[place] |= summarise(
@@ -189,16 +199,16 @@ def _build_part(
     found, iterations, stop = _budget(fidelity, task)
     runs = runs or _runs(fidelity, task)
     mine = [row for row in scores if (row["fidelity"], row["task"]) == (fidelity, task)]
-    return TaskContents.of_rows(
+    return TaskContents(
         resolution=found.resolution,
         channels=found.channels,
         iterations=iterations,
         stop=stop,
-        runs=runs.rows,
-        codes=runs.codes,
-        scores=mine,
-        score_values=[row["values"] for row in mine],
-        corruptions=runs.corruptions(),
-        restorations=runs.restorations,
+        runs=table_of(runs.rows, RUN_COLUMNS),
+        codes=stacked_codes(runs.codes, runs.points),
+        scores=table_of(mine, SCORE_COLUMNS),
+        score_values=padded([row["values"] for row in mine]),
+        corruptions=table_of(runs.corruptions(), CORRUPTION_COLUMNS),
+        restorations=tuple(runs.restorations),
         stops=runs.stops(),
     )

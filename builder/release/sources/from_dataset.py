@@ -54,16 +54,18 @@ def read_dataset(path: Path) -> Contents:
         chosen = _is_of(tables["scores"], fidelity, task)
         facts = manifest.fidelities[fidelity]
         codes, stops = _dataset_curves(folder, fidelity, task, record)
+        runs = _of_part(tables["runs"], fidelity, task)
         parts[fidelity, task] = TaskContents(
             resolution=facts["resolution"],
             channels=facts["channels"],
             iterations=record.iterations,
             stop=record.stop,
-            runs=_of_part(tables["runs"], fidelity, task),
+            runs=runs,
             codes=codes,
             scores=tables["scores"].filter(pa.array(chosen)),
             score_values=values[chosen],
             corruptions=_of_part(folder.table("corruptions"), fidelity, task),
+            restorations=(None,) * len(runs),
             stops=stops,
             known=_known(folder, fidelity, task, names.to_pylist()),
         )

@@ -144,11 +144,7 @@ def _merged_restorations(
     parts: Sequence[TaskContents], runs: Stacked
 ) -> tuple[NDArray[np.uint16] | None, ...]:
     """Restorations of the kept rows; if one is missing, that of the same run elsewhere."""
-    if not any(part.restorations for part in parts):
-        return ()
-    stacked: list[NDArray[np.uint16] | None] = []
-    for part in parts:
-        stacked += part.restorations or (None,) * len(part.runs)
+    stacked = [*chain.from_iterable(part.restorations for part in parts)]
     for first, second in runs.twice.T.tolist():
         if stacked[first] is None:
             stacked[first] = stacked[second]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -77,21 +76,15 @@ def summarise(
     return found
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class FoundStops:
-    """Stops found in the whole curves of R runs that are ok.
+def find_stops(
+    task: str, budget: int, stop: int, rows: Sequence[Mapping[str, Any]]
+) -> tuple[StopPart, NDArray[np.int64]]:
+    """Follow every recorded rule on R ok rows of shards with one task, budget and stop.
 
-    Attributes:
-        part: where the recorded rules stop them.
-        target: (R,) the iteration that the rule of ``stopped_*`` delivers.
+    Returns:
+        where the recorded rules stop them; (R,) the iteration that the rule of ``stopped_*``
+        delivers.
     """
-
-    part: StopPart
-    target: NDArray[np.int64]
-
-
-def find_stops(task: str, budget: int, stop: int, rows: Sequence[Mapping[str, Any]]) -> FoundStops:
-    """Follow every recorded rule on R ok rows of shards with one task, budget and stop."""
     kind = get_task(task)
     rules = recorded_rules(kind.kind)
     needed = {name for rule in rules for name in rule.needs} | {"loss_smooth", "psnr_smooth", SSIM}
@@ -116,7 +109,7 @@ def find_stops(task: str, budget: int, stop: int, rows: Sequence[Mapping[str, An
             part.values[name][:, place] = values
     target = follow(target_rule(kind.kind), fits, iterations, curves)
     part.crossings[:] = crossings(curves["loss_smooth"])
-    return FoundStops(part=part, target=target.delivered)
+    return part, target.delivered
 
 
 def _fits(kind: Any, budget: int, stop: int, rows: Sequence[Mapping[str, Any]]) -> Fits:
