@@ -89,6 +89,7 @@ def _filled(
         stops=part.stops.take(run_rows),
         scores=_renamed(part.scores.take(score_rows), of_score),
         score_values=part.score_values[score_rows],
+        restorations=(None,) * len(run_rows),
         known=(_distances(tuple(names), images, rng),),
     )
 

@@ -1,8 +1,9 @@
-"""data/FINDINGS.md: its prose says what its tables say, and these are the data's."""
+"""data/FINDINGS.md: its text says what its tables say, and these are the data's."""
 
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,101 +11,14 @@ from scipy.stats import f_oneway
 
 from nasdip_bench import NASDIPBench
 from tests import synthetic
-from tests.tools import findings
+from tests.tools import findings, findings_text
+from tests.tools.findings_text import SCORE, STOPPED, TASKS
 from tests.tools.pages import with_block
 from tests.tools.write_docs import DATA, FINDINGS
 
 PAGE = FINDINGS.read_text(encoding="utf-8")
-PROSE = re.search(r"^## What they say so far\n(.*?)^## ", PAGE, re.DOTALL | re.MULTILINE)[1]
 LOW = "r64c16i40"
-SCORE = "`psd_db_strip_mse/corrupted`"
-STOPPED = "`stopped_psnr_smooth_db`"
-ESTIMATED = ("discrepancy(sigma=estimate)", "neighbour", "fixed")
-TASKS = ("denoise", "inpaint")
-
-
-def rows(name: str, *start: str, page: str = PAGE) -> list[list[str]]:
-    """The rows of a table whose first cells are these."""
-    block = re.search(rf"<!-- {name} -->(.*?)<!-- /{name} -->", page, re.DOTALL)[1]
-    cells = [line[2:-2].split(" | ") for line in block.splitlines() if line.startswith("| ")][1:]
-    return [row for row in cells if row[: len(start)] == list(start)]
-
-
-def cell(column: int, name: str, *start: str) -> str:
-    """The number of a cell, without its interval."""
-    [found] = rows(name, *start)
-    return found[column].split()[0]
-
-
-def of_tasks(column: int, name: str, *start: str) -> list[str]:
-    return [cell(column, name, task, *start) for task in TASKS]
-
-
-def percent(share: str) -> str:
-    return f"{100 * float(share):.0f}"
-
-
-def claims() -> dict[str, list[str]]:
-    """What the prose says, a number a group, and these numbers as the tables have them."""
-    basis = rows("basis")
-    counts = [row[5].split(" of ") for row in basis]
-    having = sorted((count for count, _ in counts), key=int)
-    sampling = [rows("attributes", task, "`sampling`")[0] for task in TASKS]
-    scored = [*of_tasks(2, "taus", SCORE), *of_tasks(3, "taus", SCORE)]
-    choosing = [of_tasks(column, "choosing", SCORE) for column in (3, 4, 5, 6)]
-    agreeing = sum(float(row[2].split()[0]) * float(row[3]) > 0 for row in rows("paper"))
-    raw = [
-        [
-            [row[3].split()[0], row[4].split()[0]]
-            for row in rows("beginnings", task)
-            if row[2] == "raw"
-        ]
-        for task in TASKS
-    ]
-    lost = {rule: cell(4, "stops", "denoise", f"`{rule}`") for rule in ESTIMATED}
-    return {
-        r"Seed 0 covers all (\d+) architectures, seed 1 the first (\d+) and (\d+),": [
-            having[-1],
-            *of_tasks(6, "gain", STOPPED),
-        ],
-        r"at (\d+ x \d+) pixels and (\d+) ch": basis[0][2].split(", "),
-        r"explains (\d+) % and (\d+) % of the variance": [
-            percent(r[2].split()[0]) for r in sampling
-        ],
-        r"shuffle is (\S+) and (\S+) dB below": [
-            re.search(r"pixel_shuffle -(\S+)", row[4])[1] for row in sampling
-        ],
-        r"All (\d+) have the paper's sign": [str(agreeing)] * (agreeing == len(rows("paper"))),
-        r"has tau (\S+) and (\S+), but (\S+) and (\S+) within one kind": scored,
-        r"seeds agree with (\S+) and (\S+) there": of_tasks(4, "seeds"),
-        r"ranks a network with tau (\S+) and (\S+):": of_tasks(
-            3, "predictors", "`sampling mean`", "10"
-        ),
-        r"(\S+) and (\S+) over the best score": of_tasks(4, "predictors", "`sampling mean`", "10"),
-        r"other images, it has (\S+) and (\S+)\.": of_tasks(2, "trivial", "`sampling mean`"),
-        r"on (200) networks reaches (\S+) and (\S+)\.": [
-            "200",
-            *of_tasks(5, "predictors", "`ridge`", "200"),
-        ],
-        r"number of parameters has (\S+) and (\S+)\.": of_tasks(3, "taus", "`parameters/none`"),
-        r"first is (\S+) and (\S+) dB below": choosing[0],
-        r"a random one (\S+) and (\S+); the": choosing[1],
-        r"best of its first five (\S+) and (\S+),": choosing[2],
-        r"of five random ones (\S+) and (\S+)\.": choosing[3],
-        r"over fifty trainings is at (\S+) and (\S+) dB": of_tasks(5, "searches", "random"),
-        r"it is (\S+) and (\S+) dB from transfer": of_tasks(5, "searches", f"isnas {SCORE[1:-1]}"),
-        r"random networks (\S+) and (\S+)\.": of_tasks(5, "searches", "isnas random"),
-        r"one image with tau (\S+) and (\S+),": of_tasks(2, "gain", STOPPED),
-        r"two with (\S+) and (\S+)\.": of_tasks(3, "gain", STOPPED),
-        r"choosing by it gains (\S+) and (\S+) dB": of_tasks(5, "gain", STOPPED),
-        r"with tau (\S+) and (\S+), within one kind (\S+) and (\S+)\.": [
-            raw[task][1][column] for column in (0, 1) for task in (0, 1)
-        ],
-        r"estimates the noise, loses (\S+) dB,": [lost["discrepancy(sigma=estimate)"]],
-        r"neighbour rule (\S+),": [lost["neighbour"]],
-        r"fixed stop (\S+)\.": [lost["fixed"]],
-        r"end, which loses (\S+) dB": [cell(4, "stops", "inpaint", "`last`")],
-    }
+rows = partial(findings_text.rows, PAGE)
 
 
 @pytest.mark.parametrize(
@@ -124,17 +38,26 @@ def test_tables_are_of_the_data(make):
     assert with_block(PAGE, make.__name__, found) == PAGE, "run `make docs`"
 
 
-def test_the_prose_says_what_the_tables_say():
-    text = " ".join(PROSE.split())
-    for pattern, numbers in claims().items():
-        [said] = re.finditer(pattern, text)
-        assert [*said.groups()] == numbers, pattern
-        text = text.replace(said[0], re.sub(r"\d", "#", said[0]))
-    assert re.findall(r"\d", text.replace("`psd_db_strip_mse/corrupted`", "")) == []
-    assert len(PROSE.split()) <= 360
+def test_the_text_says_what_the_tables_say():
+    numbers = findings_text.numbers(PAGE)
+    assert findings_text.with_numbers(PAGE, numbers) == PAGE, "run `make docs`"
+    hidden = {words: ["#"] * len(values) for words, values in numbers.items()}
+    text = findings_text.text_of(findings_text.with_numbers(PAGE, hidden))
+    assert re.findall(r"\d", text) == []
+    assert len(text.split()) <= 360
 
 
-def test_what_the_prose_concludes_without_a_number():
+def test_numbers_are_found_by_their_words():
+    page = "## What they say so far\n\nIt has\n1.5 of 3.\n\n## Then\n1.5 of 3.\n"
+    words = r"has (\S+) of (\d+)\."
+    other = "## What they say so far\n\nIt has\n22 of 4.\n\n## Then\n1.5 of 3.\n"
+    assert findings_text.with_numbers(page, {words: ["22", "4"]}) == other
+    for wrong in ({words: ["22"]}, {r"had (\d+)": ["1"]}):
+        with pytest.raises(ValueError, match="times; the numbers are"):
+            findings_text.with_numbers(page, wrong)
+
+
+def test_what_the_text_concludes_without_a_number():
     for task in TASKS:
         shares = {row[1]: float(row[2].split()[0]) for row in rows("attributes", task)}
         assert max(shares, key=shares.get) == "`sampling`"

@@ -1,6 +1,6 @@
 """Computes the tables of data/FINDINGS.md from a release, with the public API.
 
-The text above the tables is written by hand; tests/docs/test_findings.py compares the two.
+The text above the tables is written by hand, except its numbers (`tests.tools.findings_text`).
 """
 
 from __future__ import annotations

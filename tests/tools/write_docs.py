@@ -2,7 +2,7 @@
 
     docs/data.md         the column tables, from `nasdip_bench.dataset.schema`
     data/README.md       the numbers of the data card
-    data/FINDINGS.md     the tables of findings
+    data/FINDINGS.md     the tables of findings, and the numbers in the text
     README.md            the table of the content of ``data/``, and its version to cite
 
 python -m tests.tools.write_docs
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nasdip_bench import NASDIPBench
 from nasdip_bench.dataset.schema import PART_TABLES, RELEASE_TABLES
-from tests.tools import findings, release_facts
+from tests.tools import findings, findings_text, release_facts
 from tests.tools.pages import table, with_block
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,8 +57,9 @@ def with_readme(text: str) -> str:
 
 
 def with_findings(text: str) -> str:
-    """The findings with their tables."""
-    return findings.with_tables(text, NASDIPBench(DATA))
+    """The findings with their tables, and the numbers of these in the text."""
+    page = findings.with_tables(text, NASDIPBench(DATA))
+    return findings_text.with_numbers(page, findings_text.numbers(page))
 
 
 PAGES: dict[Path, Callable[[str], str]] = {
