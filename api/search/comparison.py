@@ -101,9 +101,8 @@ def compare(
     block = bench.runs.block(task, fidelity)
     seeds = block.choose_seeds(seed)
     target = TARGET if target is None else target
-    runs = [
-        read_runs(bench, task, images, fidelity, one, cost=cost, target=target) for one in seeds
-    ]
+    how: dict[str, Any] = {"cost": cost, "target": target, "restored": True}
+    runs = [read_runs(bench, task, images, fidelity, one, **how) for one in seeds]
     names = [*runs[0]]
     best = np.array([[of[image].best for of in runs] for image in names])[..., None, None]
     budget = search_budget([*runs[0].values()], budget_seconds)

@@ -68,9 +68,10 @@ def search_leaderboard(
     """Rank searches by what they choose, judged on seeds that they did not see; best first.
 
     Each seed is searched in turn, and the choices are judged on the other seeds, which corrupt the
-    image differently. Only architectures with runs of every seed are searched. The baselines are
-    random search with the same budget on the track "oracle", and ``transfer``: the architecture
-    that is best by the target on the other images, which costs nothing.
+    image differently. All methods search the architectures that have runs of every seed, and the
+    distances between restorations that `isnas` needs. The baselines are random search with the same
+    budget on the track "oracle", and ``transfer``: the architecture that is best by the target on
+    the other images, which costs nothing.
 
     Args:
         task: name.
@@ -170,12 +171,8 @@ def _runs_by_seed(
 ) -> Runs:
     """The runs that can be searched on a seed and judged on the others."""
     block = bench.runs.block(task, fidelity)
-    runs = [
-        read_runs(
-            bench, task, images, block.fidelity, seed, cost=cost, target=target, held_out=True
-        )
-        for seed in block.seeds
-    ]
+    how: dict[str, Any] = {"cost": cost, "target": target, "held_out": True, "restored": True}
+    runs = [read_runs(bench, task, images, block.fidelity, seed, **how) for seed in block.seeds]
     other_seeds(next(iter(runs[0].values())))  # or an error
     return runs
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasdip_bench.dataset.curves import MISSING
+from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import MissingRunError
 
 from ..reading.arrays.targets import TARGET
@@ -17,6 +20,7 @@ from .recorded_runs import RecordedRuns
 from .simulator import Simulator
 
 if TYPE_CHECKING:
+    from ..reading.arrays.block import Block
     from ..reading.reader import ReleaseReader
 
 
@@ -77,12 +81,15 @@ def read_runs(
     cost: str | CostModel = "flops",
     target: str | None = None,
     held_out: bool = False,
+    restored: bool = False,
 ) -> dict[str, RecordedRuns]:
     """Read the runs of a task on some images.
 
     Args:
         task, fidelity, seed, cost, target, held_out: see `open_simulator`.
         images: a name, or several; None for all.
+        restored: whether to leave out architectures whose restorations lack distances, which some
+            methods need: compared methods then search the same ones.
 
     Returns:
         the runs by image, in the requested order, each image once.
@@ -102,9 +109,12 @@ def read_runs(
     values = block.matrix(target, one)
     found = {}
     needed = block.seeds if held_out else (one,)
+    there = np.ones((len(bench), len(bench.images)), bool)
+    if restored:
+        there = _with_distances(bench, block, needed)
     for at in places:
         image = bench.images[at]
-        space = np.flatnonzero(block.evaluated(needed, at))
+        space = np.flatnonzero(block.evaluated(needed, at) & there[:, at])
         if not len(space):
             raise MissingRunError(
                 f"no run of {task!r} on {image!r} at {block.fidelity!r} with seed "
@@ -127,6 +137,19 @@ def read_runs(
             prices=model.prices(bench, block, image, one, space),
         )
     return found
+
+
+def _with_distances(bench: ReleaseReader, block: Block, seeds: Sequence[int]) -> NDArray[np.bool_]:
+    """(architecture, image) bool: its restorations have distances in all seeds that have any."""
+    there = np.ones((len(bench), len(bench.images)), bool)
+    with suppress(MissingRunError):
+        found = bench.distances(block.task, fidelity=block.fidelity)
+        for place, seed in enumerate(found.seeds.tolist()):
+            if seed in seeds:
+                known = (found.truth[:, place] != MISSING).T
+                diverged = block.statuses(seed) == STATUSES.index("diverged")
+                there &= known | diverged | ~known.any(axis=0)
+    return there
 
 
 def _thousandths(psnr_db: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 
+import h5py
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -12,7 +13,7 @@ import pytest
 import scipy.stats
 
 from nasdip_bench import NASDIPBench
-from nasdip_bench.api.search import Method
+from nasdip_bench.api.search import Method, compare
 from nasdip_bench.api.search.baselines import cell_table, one_sampling, transfer
 from nasdip_bench.api.search.leaderboard_figure import search_leaderboard_figure
 from nasdip_bench.api.simulation.prices import CostModel
@@ -111,11 +112,14 @@ def test_the_transfer_row_follows_from_the_files_alone(shipped):
     table = table[(table.task == "denoise") & (table.fidelity == "r64c16")]
     assert set(table.status) == {"ok"}
     cube = table.pivot_table(target, "arch_id", ["seed", "image"])
-    images = sorted(table.image.unique())
+    images = pq.read_table(DATA / "images.parquet")["name"].to_pylist()
+    with h5py.File(DATA / "distances/r64c16-denoise.h5") as file:
+        restored = (file["truth"][:] != 65535).all(axis=1)  # (image, architecture) on both seeds
     reached = []
     for image in images:
         others = [name for name in images if name != image]
         both = cube[[(0, image), (1, image)]].dropna().index
+        both = both[restored[images.index(image)][both]]
         for seen in (0, 1):
             elsewhere = cube.loc[both, [(seen, name) for name in others]].mean(axis=1, skipna=False)
             reached.append(cube.loc[elsewhere.idxmax(), (1 - seen, image)])
@@ -185,6 +189,25 @@ def test_own_methods_enter_and_chance_is_by_name(bench):
 
     with pytest.raises(MissingRunError, match="of mine"):  # only shipped methods are left out
         board(bench, images="lena", methods={"lost": lost})
+
+
+def test_methods_search_what_has_distances_whether_they_need_them_or_not(tmp_path):
+    """Of five with distances on each seed, one diverged and one lacks them on the other seed."""
+    path = synthetic.write_release(
+        tmp_path / "data",
+        count=6,
+        fidelities=(FIDELITY,),
+        tasks=("denoise",),
+        diverged={(FIDELITY, "denoise", 5, "lena", 1)},
+    )
+    synthetic.add_distances(path, FIDELITY, "denoise", without={(0, "lena", 1)})
+    bench = NASDIPBench(path)
+    frame = board(bench, images="lena", methods={"all": lambda sim, rng: sim.choose(sim.space[0])})
+    assert {"random", "isnas random", "all"} <= {*frame.loc[BEST, "lena"].index}
+    assert set(frame["n"]) == {5}
+    assert bench.simulator("lena", "denoise", held_out=True).space.tolist() == [*range(6)]
+    curves = compare(bench, images="lena", methods=["random", "isnas"], repeats=2, seed=1)
+    assert curves.attrs["n"] == {"lena": 5}
 
 
 def test_divergence_on_the_other_seed_is_told_and_counts_as_the_worst(tmp_path):
