@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.dataset.curves import MISSING
 from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import ConfigError, MissingRunError, check_name
 
@@ -56,7 +55,7 @@ class Pool:
 def open_pool(bench: ReleaseReader, block: Block, seed: int) -> Pool:
     """The pool of a seed; MissingRunError if the release has no distances of it."""
     found = bench.distances(block.task, fidelity=block.fidelity)
-    of_seed: NDArray[np.bool_] = (found.truth != MISSING)[:, found.seeds == seed].any(axis=1)
+    of_seed = found.restored(seed)
     if not of_seed.any():
         raise MissingRunError(
             f"this release has no distances between the restorations of {block.task} at "

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nasdip_bench.dataset.curves import MISSING
 from nasdip_bench.dataset.schema import STATUSES
 from nasdip_bench.errors import MissingRunError
 
@@ -144,11 +143,10 @@ def _with_distances(bench: ReleaseReader, block: Block, seeds: Sequence[int]) ->
     there = np.ones((len(bench), len(bench.images)), bool)
     with suppress(MissingRunError):
         found = bench.distances(block.task, fidelity=block.fidelity)
-        for place, seed in enumerate(found.seeds.tolist()):
-            if seed in seeds:
-                known = (found.truth[:, place] != MISSING).T
-                diverged = block.statuses(seed) == STATUSES.index("diverged")
-                there &= known | diverged | ~known.any(axis=0)
+        for seed in seeds:
+            known = found.restored(seed).T
+            diverged = block.statuses(seed) == STATUSES.index("diverged")
+            there &= known | diverged | ~known.any(axis=0)
     return there
 
 

@@ -43,6 +43,10 @@ class Distances(NamedTuple):
     truth: NDArray[np.uint16]
     corrupted: NDArray[np.uint16]
 
+    def restored(self, seed: int) -> NDArray[np.bool_]:
+        """(image, n) whether there are distances to a restoration; none with an unknown seed."""
+        return np.asarray((self.truth[:, self.seeds == seed] != MISSING).any(axis=1))
+
     def between(self, image: int, seed: int) -> NDArray[np.float64]:
         """(n, n) mean squared differences, NaN where either of the two has no restoration.
 
