@@ -28,10 +28,10 @@ bench: $(READY)
 	$(BIN)/nasdip-bench overlap --data $(BENCH)/data
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto --dist loadfile -q
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -q
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -n auto --dist loadfile -q --slow
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -q --slow
 
 # Builds and releases killed and starved at every step, and 500 damaged releases read. An hour.
 test-faults: $(READY)

@@ -15,7 +15,9 @@ from tests.docs.pages import ROOT, commands, run_line, text_of
 
 SHORT_BUILD = "--tasks=denoise --iterations=2 --scoring-inits=1 --workers=1 --device=cpu"
 APPENDED = {
-    "nasdip-build --images all|nasdip-build --fidelity .* --seeds": "--image-set skimage --dry-run",
+    "nasdip-build --images all|nasdip-build --fidelity .* --seeds": (
+        "--image-set skimage --scoring-inits 1 --dry-run"
+    ),
     "nasdip-build --architectures mine": f"--image-set=skimage --images=camera {SHORT_BUILD}",
     "nasdip-build --image-set user": f"--architectures=1 {SHORT_BUILD}",
     "nasdip-build experiments --sets (skimage|user)": (
@@ -64,7 +66,7 @@ def test_commands(page: str, count: int, workplace: Path, monkeypatch: pytest.Mo
     found = of_page(page)
     assert len(found) == count
     if page == "README":  # the build that it releases
-        of_folder = " ".join([*COMMAND, "--scoring-inits=8", "--workers=1"])
+        of_folder = " ".join([*COMMAND, "--scoring-inits=1", "--workers=1"])
         assert run_line(workplace, f"nasdip-build {of_folder} --out=builds/nasdip")[0] == 0
     home = workplace / "paper" if page == "paper" else workplace
     for line in found:
@@ -100,7 +102,9 @@ def test_the_main_job_in_small(tmp_path: Path):
     assert len(lines) >= 5
     for line in lines:
         command = re.sub(r"--architectures \d+", "--architectures 3", line)
-        command = re.sub(r"--iterations \d+", "--iterations 2 --workers=1", command)
+        command = re.sub(
+            r"--iterations \d+", "--iterations 2 --workers=1 --scoring-inits=1", command
+        )
         command = re.sub("figure 1|overlap", r"\g<0> -k 2", command)
         status, _, err = run_line(tmp_path, re.sub(r"^\S*/", "", command))
         assert status == 0, err

@@ -24,7 +24,9 @@ OF_OTHERS = {
 SHORTER = {
     "candidates=20, cohort=3, iterations=300": (
         "candidates=3, cohort=2, iterations=3, cohort_iterations=2"
-    )
+    ),
+    'evaluated("denoise")[:60]': 'evaluated("denoise")[:12]',
+    "trained[:12]": "trained[:4]",
 }
 STAND_INS = """
 from nasdip_bench import images as module
