@@ -69,7 +69,17 @@ class ScoreLeaderboardFigure(Forest):
         k = self.frame.attrs["k"]
         return [
             ["score", "tau", "p", "tau within", "p", f"precision at {k}", "regret, dB", "s", "n"],
-            ["(better)", "(interval)", "", "one sampling", "", "(chance)", "(random)", "", ""],
+            [
+                "(better)",
+                "(interval)",
+                "(Holm)",
+                "one sampling",
+                "(Holm)",
+                "(chance)",
+                "(random)",
+                "",
+                "",
+            ],
         ]
 
     def body(self) -> list[list[str]]:
@@ -135,12 +145,10 @@ def score_leaderboard_figure(
     """
     frame = score_leaderboard(bench, task, k=k, **how)
     facts = frame.attrs
-    told = "p: two-sided, with Holm's correction over both columns."
-    if facts["against"]:
-        told = (
-            f"lead: tau less that of {facts['against']} over the architectures with both, with its "
-            f"{100 * facts['level']:g} % interval."
-        )
+    lead = (
+        f"lead: tau less that of {facts['against']} over the architectures with both, with its "
+        f"{100 * facts['level']:g} % interval."
+    )
     reasons = [
         f"{'-- : ' if row[['tau_signed', 'p']].isna().any() else ''}{entry_name(*key)}: "
         f"{row['reason']}."
@@ -157,7 +165,7 @@ def score_leaderboard_figure(
             shortfall(bench, facts, how.get("images")),
         ),
         notes=(
-            told,
+            *([lead] if facts["against"] else []),
             "sampling mean: mean target of the architectures with the same sampling and order on "
             "the other images; cell table: that of the other architectures with the same cell, or "
             "without any, the sampling mean.",
