@@ -288,7 +288,7 @@ def noise_figure(bench: ReleaseReader, task: str = "denoise", **how: Any) -> Noi
             f"measurements of the same quantity, with its {100 * facts['level']:g} % interval: two "
             f"scoring initialisations of a score (and two means of all), two seeds of a run, or a "
             f"run and the same run trained again.",
-            f"At {setup(bench, facts)}.",
+            f"At {setup(bench, facts)} for scores, all seeds for runs.",
             shortfall(bench, facts, facts["images"]),
         ),
         notes=tuple(
