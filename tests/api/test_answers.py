@@ -106,9 +106,8 @@ def test_limits_hold(bench):
 def test_regret_is_the_distance_to_the_best(bench):
     assert bench.regret(0, "denoise", images="chest", fidelity=HIGH) == 0
     assert bench.regret(4, "denoise", images="chest", fidelity=HIGH) == pytest.approx(0.4)
-    assert bench.regret(
-        str(bench[4]), "denoise", images="chest", fidelity=HIGH, seed=1
-    ) == pytest.approx(0.4)
+    of_one_seed = bench.regret(str(bench[4]), "denoise", images="chest", fidelity=HIGH, seed=1)
+    assert of_one_seed == pytest.approx(0.4)
     assert math.isnan(bench.regret(10, "denoise", images="lena", fidelity=HIGH))
     mean = np.mean([values("inpaint", image, (0,)) for image in IMAGES], axis=0)
     mean[3] = -np.inf
@@ -162,8 +161,6 @@ def test_random_is_of_the_release_and_repeatable(bench):
     drawn = [bench.random(seed) for seed in range(200)]
     assert set(drawn) == set(bench)
     assert drawn[:5] == [bench.random(seed) for seed in range(5)]
-    rng = np.random.default_rng(0)
-    assert len({bench.random(rng) for _ in range(200)}) == COUNT
     assert bench.random() in bench
     with pytest.raises(ConfigError, match="rng -1 must be a seed, a whole number of at least 0"):
         bench.random(-1)
@@ -194,15 +191,14 @@ def test_neighbours_are_the_nearest_by_choices_that_differ(bench):
 
 
 def test_evaluated_are_those_that_queries_answer_for(bench):
-    assert bench.evaluated("denoise").tolist() == list(range(COUNT))  # at r64, divergence included
-    assert bench.evaluated("denoise", image="lena", fidelity=LOW).tolist() == [
-        0,
-        1,
-        *range(3, COUNT),
-    ]
-    assert bench.evaluated("denoise", image="chest", fidelity=LOW).tolist() == list(range(COUNT))
-    assert bench.evaluated("denoise", fidelity=LOW).tolist() == [0, 1, *range(3, COUNT)]
-    assert bench.evaluated("inpaint", fidelity=LOW, seed=0).tolist() == [0, 1, 2, *range(4, COUNT)]
+    for task, how, lost in (
+        ("denoise", {}, set()),  # at r64, divergence included
+        ("denoise", {"image": "lena", "fidelity": LOW}, {2}),
+        ("denoise", {"image": "chest", "fidelity": LOW}, set()),
+        ("denoise", {"fidelity": LOW}, {2}),
+        ("inpaint", {"fidelity": LOW, "seed": 0}, {3}),
+    ):
+        assert bench.evaluated(task, **how).tolist() == sorted({*range(COUNT)} - lost)
     sim = bench.simulator("lena", "denoise", fidelity=LOW)
     assert sim.space.tolist() == bench.evaluated("denoise", image="lena", fidelity=LOW).tolist()
     for arguments, error in (

@@ -10,16 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nasdip_bench import NASDIPBench
-from nasdip_bench.api import figure3, figure4
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
-from tests import synthetic
-from tests.synthetic import LOW
+from tests.synthetic import IMAGES, LOW
 
 HIGH = "r64"
 COUNT = 12
 BEST = "best_psnr_smooth_db"
-TIED = 60 / math.sqrt(66 * 60)  # 12 architectures in 6 tied pairs: 60 of 66 pairs are not tied
 CORRUPTED = ("psd_db_mse", "corrupted")  # its value is the architecture's row
 
 
@@ -107,12 +103,6 @@ def test_settings_of_intervals_are_checked_alike(bench):
                 getattr(bench, statistic)("denoise", **setting)
 
 
-def test_cohorts_are_several_sizes(bench):
-    for call in (figure3, figure4):
-        with pytest.raises(ConfigError, match="cohort sizes 5 must be several whole numbers"):
-            call(bench, "denoise", cohorts=5)
-
-
 # Seeds and fidelities
 
 
@@ -130,34 +120,26 @@ def test_the_ceiling_is_tau_between_seeds(bench):
         bench.seed_agreement("denoise", fidelity=LOW)
 
 
-def test_three_seeds_are_compared_in_pairs(tmp_path):
-    path = synthetic.small(tmp_path / "data", tasks=("inpaint",), seeds={LOW: (0, 1, 2)})
-    found = NASDIPBench(path).seed_agreement("inpaint")
+def test_three_seeds_are_compared_in_pairs(small):
+    found = small(tasks=("inpaint",), seeds={LOW: (0, 1, 2)}).seed_agreement("inpaint")
     taus = [-1, 1, -1]  # 0 and 1, 0 and 2, 1 and 2
     assert found["tau"]["lena"] == pytest.approx(np.mean(taus))
     assert found["std"]["lena"] == pytest.approx(np.std(taus, ddof=1))
 
 
-def test_pairs_of_seeds_with_nothing_in_common_do_not_spoil_the_others(tmp_path):
-    missing = {(LOW, "denoise", a, i, 1) for a in range(6) for i in synthetic.IMAGES}
-    missing |= {(LOW, "denoise", a, i, 2) for a in range(6, 12) for i in synthetic.IMAGES}
-    path = synthetic.small(tmp_path / "data", seeds={LOW: (0, 1, 2)}, missing=missing)
-    found = NASDIPBench(path).seed_agreement("denoise")
+def test_pairs_of_seeds_with_nothing_in_common_do_not_spoil_the_others(small):
+    missing = {(LOW, "denoise", a, image, 1 + a // 6) for a in range(COUNT) for image in IMAGES}
+    found = small(seeds={LOW: (0, 1, 2)}, missing=missing).seed_agreement("denoise")
     assert found["tau"].tolist() == pytest.approx([1] * 4)
     assert set(found["n"]) == {6}
     assert found.attrs["pairs"] == [[0, 1], [0, 2]]
     assert found.attrs["seeds"] == [0, 1, 2]
 
 
-def test_a_ceiling_of_some_images_and_within_one_sampling(tmp_path):
+def test_a_ceiling_of_some_images_and_within_one_sampling(small):
     """Odd seeds turn the ranks over; seed 1 has no run on boat."""
-    path = synthetic.small(
-        tmp_path / "data",
-        tasks=("inpaint",),
-        seeds={LOW: (0, 1)},
-        missing={(LOW, "inpaint", a, "boat", 1) for a in range(COUNT)},
-    )
-    bench = NASDIPBench(path)
+    missing = {(LOW, "inpaint", a, "boat", 1) for a in range(COUNT)}
+    bench = small(tasks=("inpaint",), seeds=None, missing=missing)
     whole = bench.seed_agreement("inpaint")
     assert np.isnan(whole["tau"]["(mean)"])
     some = bench.seed_agreement("inpaint", images=["chest", "lena"])
@@ -200,13 +182,9 @@ def test_fidelities_that_cannot_be_compared(bench, flawed):
 
 
 @pytest.fixture(scope="module")
-def partial(tmp_path_factory):
+def partial(small):
     """No runs on boat."""
-    path = synthetic.small(
-        tmp_path_factory.mktemp("partial") / "data",
-        missing={(LOW, "denoise", a, "boat", 0) for a in range(COUNT)},
-    )
-    return NASDIPBench(path)
+    return small(missing={(LOW, "denoise", a, "boat", 0) for a in range(COUNT)})
 
 
 SOME = ["chest", "lena"]
