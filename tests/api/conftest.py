@@ -25,7 +25,7 @@ Printed = tuple[int, str, str]
 def release(tmp_path_factory) -> Callable[..., NASDIPBench]:
     """Opens a new release with what `synthetic.write_release` is told.
 
-    ``distances`` adds those of denoising at the lower fidelity.
+    ``distances`` adds those of denoising at the lower fidelity: True, or those without.
     """
     from nasdip_bench import NASDIPBench
     from tests import synthetic
@@ -33,7 +33,8 @@ def release(tmp_path_factory) -> Callable[..., NASDIPBench]:
     def opened(write=synthetic.write_release, *, distances=False, **contents) -> NASDIPBench:
         path = write(tmp_path_factory.mktemp("release") / "data", **contents)
         if distances:
-            synthetic.add_distances(path, synthetic.LOW, "denoise")
+            without = frozenset() if distances is True else distances
+            synthetic.add_distances(path, synthetic.LOW, "denoise", without=without)
         return NASDIPBench(path)
 
     return opened
@@ -85,6 +86,15 @@ def flawed(small) -> NASDIPBench:
         missing={(LOW, "denoise", 9, "lena", 0)},
         unscored={0, 1},
     )
+
+
+@pytest.fixture(scope="session")
+def apart(small) -> NASDIPBench:
+    """Each image has runs of its own two thirds of the architectures: none has all."""
+    from tests.synthetic import IMAGES, LOW
+
+    images = [*IMAGES]
+    return small(missing={(LOW, "denoise", a, images[a % 3], 0) for a in range(12)})
 
 
 @pytest.fixture(scope="session")

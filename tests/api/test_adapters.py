@@ -12,7 +12,6 @@ import warnings
 import numpy as np
 import pytest
 
-from nasdip_bench import NASDIPBench
 from nasdip_bench.api.adapters.configspace import configuration_space
 from nasdip_bench.api.adapters.optuna import Objective
 from nasdip_bench.api.adapters.parameters import SEARCH_SPACE, SKIPS, architecture_of
@@ -186,12 +185,9 @@ def test_a_study_that_minimises_is_refused(optuna, bench):
     assert target.simulator.clock == 0
 
 
-def test_steps_beyond_the_stop_are_refused(tmp_path):
+def test_steps_beyond_the_stop_are_refused(release):
     """Reported last, they would be what is optimised."""
-    path = synthetic.write_release(
-        tmp_path / "data", count=3, fidelities=("r64",), tasks=("denoise",)
-    )
-    bench = NASDIPBench(path)
+    bench = release(count=3, fidelities=("r64",), tasks=("denoise",))
     stop = bench.manifest.task("r64", "denoise").stop
     assert Objective(bench, "lena", "denoise", steps=[3, stop]).steps == [3, stop]
     with pytest.raises(ConfigError, match=f"step 600 lies beyond the stopping iteration, {stop}"):
@@ -216,10 +212,10 @@ def test_a_pruner_ends_trials_early(optuna, bench):
 
 
 @pytest.mark.adapters
-def test_diverged_trials_are_pruned(optuna, tmp_path):
-    path = synthetic.small(tmp_path / "data", count=2, diverged={(LOW, "denoise", 0, "lena", 0)})
+def test_diverged_trials_are_pruned(optuna, small):
+    bench = small(count=2, diverged={(LOW, "denoise", 0, "lena", 0)})
     study = study_of(optuna)
-    study.optimize(Objective(NASDIPBench(path), "lena", "denoise", seed=0), n_trials=20)
+    study.optimize(Objective(bench, "lena", "denoise", seed=0), n_trials=20)
     for trial in study.trials:
         assert trial.state.name == ("PRUNED", "COMPLETE")[trial.user_attrs["arch_id"]]
 
@@ -245,16 +241,15 @@ def test_the_export_says_what_it_holds(flawed, tmp_path):
     assert np.load(tmp_path / "blackbox" / "objectives_evaluations.npy").shape[0] == 1
 
 
-def test_an_export_that_cannot_be(flawed, tmp_path):
+def test_an_export_that_cannot_be(flawed, small, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot write .*name a folder"):
         export_blackbox(flawed, tmp_path / "file")
     with pytest.raises(UnknownNameError, match="unknown image 'lenna'"):
         export_blackbox(flawed, tmp_path, images=["lenna"])
-    runs = {(LOW, "denoise", a, "lena" if a else "boat", 0) for a in range(2)}
-    path = synthetic.small(tmp_path / "data", count=2, missing=runs)
+    none = small(count=2, missing={(LOW, "denoise", a, ("boat", "lena")[a], 0) for a in range(2)})
     with pytest.raises(MissingRunError, match="no architecture has a run of denoise with seeds? 0"):
-        export_blackbox(NASDIPBench(path), tmp_path / "nothing")
+        export_blackbox(none, tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from scipy.stats import kendalltau
 
@@ -18,22 +17,19 @@ from nasdip_bench.api.statistics.leaderboard.significance import (
 )
 from nasdip_bench.errors import ConfigError, UnknownNameError
 from tests import synthetic
+from tests.synthetic import LOW, change_rows, each
 
-FIDELITY, LOW = "r64c16", "r64c16i40"
+FIDELITY = "r64c16"
 TARGET = "stopped_psnr_smooth_db"
 
 
 @pytest.fixture(scope="module")
 def two_seeds(tmp_path_factory) -> NASDIPBench:
     """The second ranks the architectures another way than the first."""
-    path = tmp_path_factory.mktemp("seeds") / "data"
-    synthetic.write_release(path, fidelities=("r64",), tasks=("denoise",))
-    rows, draw = pq.read_table(path / "runs.parquet").to_pylist(), np.random.default_rng(0)
-    for row in rows:
-        row[TARGET] += row["seed"] * draw.normal()
-    synthetic.write_table(path, "runs", rows)
-    synthetic.rehash(path)
-    return NASDIPBench(path)
+    path = synthetic.small(tmp_path_factory.mktemp("seeds") / "data", seeds=None)
+    draw = np.random.default_rng(0)
+    noisy = each(lambda row: {TARGET: row[TARGET] + row["seed"] * draw.normal()})
+    return NASDIPBench(change_rows(path, "runs", noisy))
 
 
 def antisymmetric(rng, count, n):
@@ -119,13 +115,9 @@ def test_the_sampling_mean_looks_at_other_images_alone(two_seeds):
     assert table.xs(NULL, level="reference")[["p", "p_within"]].isna().all(axis=None)
 
 
-def test_chance_is_that_of_all_architectures_whatever_score_comes_first(tmp_path):
+def test_chance_is_that_of_all_architectures_whatever_score_comes_first(small):
     """The first score lacks two architectures here, and has the same value for all there."""
-    for name, how in (("partial", {"unscored": {0, 1}}), ("whole", {})):
-        path = synthetic.write_release(
-            tmp_path / name, fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0,)}, **how
-        )
-        bench = NASDIPBench(path)
+    for bench in (small(unscored={0, 1}), small()):
         found = score_leaderboard(bench, "denoise", k=3)
         values = bench.runs.block("denoise").matrix(found.attrs["target"], 0)
         row = found.loc["random", NULL]
@@ -149,9 +141,8 @@ def test_the_merit_of_choosing_by_a_score(bench):
     assert lena.loc["parameters", "none"]["direction"] == "lower?"
 
 
-def test_a_diverged_run_can_be_chosen_but_is_never_among_the_best(tmp_path, flawed):
-    diverged = {(LOW, "denoise", a, "lena", 0) for a in range(5)}
-    worse = NASDIPBench(synthetic.small(tmp_path / "data", diverged=diverged))
+def test_a_diverged_run_can_be_chosen_but_is_never_among_the_best(small, flawed):
+    worse = small(diverged={(LOW, "denoise", a, "lena", 0) for a in range(5)})
     found = [
         score_leaderboard(worse, "denoise", k=8, images=image).loc["psd_db_mse", "corrupted"]
         for image in ("lena", "boat")
@@ -166,19 +157,8 @@ def test_a_diverged_run_can_be_chosen_but_is_never_among_the_best(tmp_path, flaw
     assert wrong["precision"] == 0.5
 
 
-def test_why_there_is_no_p_value_is_said(tmp_path):
-    """Each image has runs of its own architectures: none has all."""
-    missing = {
-        (LOW, "denoise", arch, image, 0)
-        for place, image in enumerate(synthetic.IMAGES)
-        for arch in range(12)
-        if arch % 3 == place
-    }
-    path = synthetic.write_release(
-        tmp_path / "data", fidelities=(LOW,), tasks=("denoise",), seeds={LOW: (0,)}, missing=missing
-    )
-    found = score_leaderboard(NASDIPBench(path), "denoise", k=2)
-    row = found.loc["psd_db_strip_mse", "corrupted"]
+def test_why_there_is_no_p_value_is_said(apart):
+    row = score_leaderboard(apart, "denoise", k=2).loc["psd_db_strip_mse", "corrupted"]
     assert np.isfinite(row["tau_signed"])
     assert np.isnan(row["p"])
     assert "too few architectures have values on all images at all seeds" in row["reason"]
