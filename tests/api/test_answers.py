@@ -333,17 +333,13 @@ def test_a_proxy_of_ones_own_is_correlated_like_those_of_the_release(bench):
     assert constant["reason"]["(mean)"] == "tau is not defined for 3 of 3 images"
 
 
-def test_values_of_another_shape_are_refused(bench):
-    with pytest.raises(ConfigError, match=r"values of shape \(3,\) are neither \(12,\)"):
-        bench.correlate([1.0, 2.0, 3.0], "denoise")
+def test_values_of_unknown_rows_are_refused(bench):
     series = pd.Series(np.arange(COUNT, dtype=float))
     for values in (series[:3], series[:3].to_frame("lena")):
         with pytest.raises(ConfigError, match=r"3 values are .*values.index.name = 'arch_id'"):
             bench.correlate(values, "denoise")
         values.index.name = "arch_id"
         assert bench.correlate(values, "denoise")["n"]["lena"] == 3
-    with pytest.raises(ConfigError, match="given more than once"):
-        bench.correlate(pd.Series([1.0, 2.0], index=[4, 4]), "denoise")
     with pytest.raises(UnknownNameError, match="unknown image 'len'"):
         bench.correlate(pd.DataFrame({"len": series}), "denoise")
     with pytest.raises(UnknownNameError, match="no architecture in row 99"):
@@ -353,6 +349,8 @@ def test_values_of_another_shape_are_refused(bench):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ([1.0, 2.0, 3.0], r"values of shape \(3,\) are neither \(12,\)"),
+        (pd.Series([1.0, 2.0], index=[4, 4]), "given more than once"),
         ({0: "a"}, r"values must be numbers, such as \{0: 1.5, 1: 2.0\} .*'a'"),
         ({0: [1.0], 1: [1.0, 2.0]}, "values must be numbers"),
         ({0: [1.0, 2.0]}, r"one number per architecture, .* the values have shape \(1, 2\)"),
@@ -362,7 +360,7 @@ def test_values_of_another_shape_are_refused(bench):
         (pd.DataFrame({"lena": ["a"] * COUNT}), "values must be numbers"),
     ],
 )
-def test_values_that_are_no_numbers_are_refused(bench, values, message):
+def test_values_that_are_not_a_number_each_are_refused(bench, values, message):
     for ask in (
         lambda: bench.correlate(values, "denoise"),
         lambda: bench.score_leaderboard("denoise", values={"mine": values}),

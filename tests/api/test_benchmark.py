@@ -11,7 +11,6 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -31,7 +30,7 @@ from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.observables import OBSERVABLES
 from nasdip_bench.space import Architecture, sample_architectures
 from tests import synthetic
-from tests.synthetic import LOW, change_rows, each
+from tests.synthetic import LOW, change_arrays, change_rows, each
 
 COUNT = 12
 HIGH = "r64"
@@ -240,10 +239,8 @@ def test_architectures_of_several_parts_have_their_own_curves(small):
 def test_curves_that_were_not_recorded_are_nan(tmp_path):
     path = small_release(tmp_path)
     for kind, name in (("curves", "ssim_smooth"), ("observables", "emv")):
-        for file in (path / kind).iterdir():
-            with h5py.File(file, "r+") as opened:
-                del opened[name]
-    synthetic.rehash(path)
+        part = f"{kind}/{LOW}-denoise-s0-0.h5"
+        change_arrays(path, part, lambda file, name=name: file.pop(name))
     bench = NASDIPBench(path)
     curve, bulk = bench.curve(1, "boat", "denoise"), bench.curves("denoise")
     assert np.isnan(curve.ssim_smooth).all()
@@ -258,17 +255,12 @@ def test_curves_that_were_not_recorded_are_nan(tmp_path):
 
 
 def test_parts_that_keep_other_iterations_are_refused(tmp_path):
-    path = synthetic.small(tmp_path / "data", count=3, seeds={LOW: (0, 1)})
-    with h5py.File(path / f"curves/{LOW}-denoise-s1-0.h5", "r+") as file:
-        kept = file["iteration"][:]
-        del file["iteration"]
-        file["iteration"] = np.r_[kept[:-2], kept[-1]]
-        for name in ("psnr", "psnr_smooth", "ssim_smooth"):
-            values = file[name][:, :-1]
-            del file[name]
-            file[name] = values
-    synthetic.rehash(path)
-    bench = NASDIPBench(path)
+    def lose_one(file):
+        for name, values in [(name, file.pop(name)[:]) for name in [*file]]:
+            file[name] = np.delete(values, -2, axis=-1)
+
+    path = synthetic.small(tmp_path / "data", count=3, seeds=None)
+    bench = NASDIPBench(change_arrays(path, f"curves/{LOW}-denoise-s1-0.h5", lose_one))
     assert bench.curve(0, "lena", "denoise", seed=0).iterations[-1] == 40
     with pytest.raises(DatasetError, match=r"s1-0\.h5 keeps different iterations than another"):
         bench.curve(0, "lena", "denoise", seed=1)

@@ -246,8 +246,6 @@ def test_mistakes_are_named(bench, given, error, text):
     [
         ({"n": 0}, ConfigError, "n 0 must be a whole number of at least 1"),
         ({"n": 12}, ConfigError, r"n 12 must be at most 11, .* the score and distances\);"),
-        ({"images": ["lenna"]}, UnknownNameError, "unknown image 'lenna'"),
-        ({"images": []}, ConfigError, "no images are named; available: lena, chest, boat"),
         ({"scores": []}, ConfigError, "no scores to replay .*available: psd_db_mse/corrupted"),
         ({"reference": "none"}, UnknownNameError, "unknown reference"),
     ],
