@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import subprocess
 import sys
 import warnings
 
@@ -278,67 +276,3 @@ def test_syne_tune_reads_what_the_release_has(bench, tmp_path):
             assert value in space[name].categories
     assert box.fidelity_space["iterations"].upper == LAST
     assert box.fidelity_values.tolist() == list(range(1, LAST + 1))
-
-
-ASHA_RUN = """
-import json, sys
-from syne_tune import StoppingCriterion, Tuner
-from syne_tune.backend.simulator_backend.simulator_backend import SimulatorConfig
-from syne_tune.backend.simulator_backend.simulator_callback import SimulatorCallback
-from syne_tune.blackbox_repository import UserBlackboxBackend
-from syne_tune.blackbox_repository.blackbox_tabular import deserialize
-from syne_tune.experiments import load_experiment
-from syne_tune.optimizer.baselines import ASHA
-
-box = deserialize("blackbox")["lena"]
-tuner = Tuner(
-    trial_backend=UserBlackboxBackend(
-        box,
-        elapsed_time_attr="metric_elapsed_time",
-        seed=1,
-        tuner_sleep_time=0.01,
-        simulator_config=SimulatorConfig(*5 * [0.0]),
-    ),
-    scheduler=ASHA(
-        box.configuration_space,
-        metric="metric_psnr_smooth_db",
-        do_minimize=False,
-        random_seed=0,
-        time_attr="iterations",
-        max_t=20,
-        grace_period=4,
-    ),
-    stop_criterion=StoppingCriterion(max_num_trials_started=12),
-    n_workers=2,
-    sleep_time=0,
-    callbacks=[SimulatorCallback()],
-    save_tuner=False,
-)
-tuner.run()
-print(); print(load_experiment(tuner.name).results.to_json(orient="records"))
-"""
-
-
-@pytest.mark.adapters
-def test_a_scheduler_of_syne_tune_runs_on_the_export(bench, tmp_path):
-    library("syne_tune.blackbox_repository.blackbox_tabular")
-    export_blackbox(bench, tmp_path / "blackbox", "denoise", cost="recorded")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ASHA_RUN],
-        cwd=tmp_path,
-        env=os.environ | {"HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    iterations = {}
-    for row in json.loads(done.stdout.splitlines()[-1]):
-        arch = bench.arch_id(row["config_architecture"])
-        known = bench.query(
-            arch, "lena", "denoise", fidelity=LOW, seed=1, iteration=row["iterations"]
-        )
-        assert row["metric_psnr_smooth_db"] == pytest.approx(known.psnr_smooth_db, abs=1e-5)
-        iterations[arch] = max(row["iterations"], iterations.get(arch, 0))
-    assert len(iterations) > 5
-    # It stops some early, and none goes on to the end of the table.
-    assert min(iterations.values()) < max(iterations.values()) < LAST
