@@ -487,8 +487,10 @@ def small_release(tmp_path):
 
 
 def test_damaged_and_missing_files_are_found_on_first_touch(tmp_path):
-    path = small_release(tmp_path)
-    for name in ("architectures.parquet", "runs.parquet", f"curves/{LOW}-denoise-s0-0.h5"):
+    path, part = small_release(tmp_path), f"{LOW}-denoise"
+    synthetic.add_distances(path, LOW, "denoise")
+    tables = ("architectures.parquet", "runs.parquet")
+    for name in (*tables, f"curves/{part}-s0-0.h5", f"distances/{part}.h5"):
         content = bytearray((path / name).read_bytes())
         content[100] ^= 1
         for damage, message in (
@@ -499,7 +501,7 @@ def test_damaged_and_missing_files_are_found_on_first_touch(tmp_path):
             damage(path / name)
             bench = NASDIPBench(path)  # opening reads the manifest alone
             with pytest.raises(DatasetError, match=f"{name} {message}"):
-                bench.curve(0, "lena", "denoise")
+                bench.curve(0, "lena", "denoise"), bench.distances("denoise")
             (path / name).write_bytes(intact)
 
 

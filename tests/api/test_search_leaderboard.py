@@ -53,7 +53,7 @@ def test_a_search_is_judged_on_the_seed_that_it_did_not_see(bench):
 
 def test_random_search_gets_what_it_must_expect(bench):
     """The best of k by raw PSNR at the stop of one seed, its target on the other seed."""
-    k, repeats = 5, 300
+    k, repeats = 5, 120
     frame = board(
         bench, repeats=repeats, budget_seconds=k + 0.5, cost=A_SECOND_EACH, resamples=500
     ).loc[BEST]
