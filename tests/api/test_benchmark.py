@@ -20,12 +20,7 @@ import pytest
 from nasdip_bench import NASDIPBench
 from nasdip_bench.api.reading.arrays.columns import codes, numbers, strings
 from nasdip_bench.api.reading.records.run import as_json
-from nasdip_bench.errors import (
-    ArchitectureError,
-    DatasetError,
-    MissingRunError,
-    UnknownNameError,
-)
+from nasdip_bench.errors import ArchitectureError, DatasetError, MissingRunError, UnknownNameError
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.observables import OBSERVABLES
 from nasdip_bench.space import Architecture, sample_architectures

@@ -196,23 +196,20 @@ def test_ctrl_c_exits_130(call, monkeypatch):
     assert call("info")[0] == 130
 
 
-@pytest.mark.parametrize("command", [("coverage",), ("stopping", "--resamples", "0")])
-def test_a_reader_that_goes_away_is_no_error(data, command):
+def test_a_reader_that_goes_away_is_no_error(data):
     """`| head` is quiet."""
     reader, writer = os.pipe()
     os.close(reader)
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     done = subprocess.run(
-        [COMMAND, *command, "--data", data],
+        [COMMAND, "coverage", "--data", data],
         env=buffered,
         stdout=writer,
         stderr=subprocess.PIPE,
         timeout=60,
     )
     os.close(writer)
-    # 1 is click's, which writes what exceeds Python's buffer, of a size that Python chooses.
-    assert done.returncode in (0, 1)
-    assert done.stderr == b""
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -117,11 +117,7 @@ EXHIBITS = {
     ),
     "search --methods random,halving --images lena,boat --repeats 3 --budget 2m": (
         lambda b: search_figure(
-            b,
-            methods=["random", "halving"],
-            images=["lena", "boat"],
-            repeats=3,
-            budget_seconds=120,
+            b, methods=["random", "halving"], images=["lena", "boat"], repeats=3, budget_seconds=120
         )
     ),
 }

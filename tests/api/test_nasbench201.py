@@ -45,18 +45,15 @@ def smooth(bench, arch, image, task, seed=0, iteration=LAST):
 
 
 def test_it_is_a_sequence_of_strings(api, bench):
-    path = bench.path
     assert [api[i] for i in range(COUNT)] == api.meta_archs == list(bench.codes)
     assert api.arch(3) == str(bench[3])
-    assert api.dataset_names == (
-        *(f"{image}-denoise" for image in synthetic.IMAGES),
-        *(f"{image}-inpaint" for image in synthetic.IMAGES),
-    )
+    named = [f"{image}-{task}" for task in ("denoise", "inpaint") for image in synthetic.IMAGES]
+    assert [*api.dataset_names] == named
     assert repr(api) == (
-        f"NASBench201API('{path}': 12 architectures, each evaluated for denoise of lena, chest, "
-        "boat (seed 0, 1); inpaint of lena, chest, boat (seed 0, 1))"
+        f"NASBench201API('{bench.path}': 12 architectures, each evaluated for denoise of lena, "
+        "chest, boat (seed 0, 1); inpaint of lena, chest, boat (seed 0, 1))"
     )
-    assert len(create(str(path), "tss", fast_mode=True, verbose=False)) == len(api) == COUNT
+    assert len(create(str(bench.path), "tss", fast_mode=True, verbose=False)) == len(api) == COUNT
     assert list(api) == api.meta_archs
     assert api.archstr2index[api[7]] == 7
     for index in (COUNT, -1, "x", True):
@@ -374,13 +371,8 @@ def test_what_the_original_holds_in_memory(api, bench):
     }
     with pytest.raises(ValueError, match="architecture index 12 must be"):
         api._prepare_info(COUNT)
-    assert api.get_net_config(2, "lena-denoise") == {
-        "name": "nasdip",
-        "arch_str": bench.codes[2],
-        "C": 16,
-        "N": 5,
-        "num_classes": 1,
-    }
+    config = {"name": "nasdip", "arch_str": bench.codes[2], "C": 16, "N": 5, "num_classes": 1}
+    assert api.get_net_config(2, "lena-denoise") == config
 
 
 def test_find_best(api, bench):
