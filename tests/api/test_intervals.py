@@ -66,17 +66,16 @@ def test_of_few_architectures_there_is_no_interval(bench):
     assert enough["low"].notna().all()
 
 
-def kinds_of(bench) -> list[tuple[str, bool]]:
-    return [(arch.attributes.sampling, arch.attributes.transform_first) for arch in bench]
+def alike(bench) -> int:
+    """How many pairs of architectures have one sampling and order."""
+    kinds = [(arch.attributes.sampling, arch.attributes.transform_first) for arch in bench]
+    return sum(a == b for a, b in itertools.combinations(kinds, 2))
 
 
 def test_within_one_sampling_and_order(bench):
     frame = bench.kendall_intervals("denoise", within=True)
     assert frame.attrs["within"] is True
-    kinds = kinds_of(bench)
-    assert frame.loc[(*CORRUPTED, "lena"), "pairs"] == sum(
-        a == b for a, b in itertools.combinations(kinds, 2)
-    )
+    assert frame.loc[(*CORRUPTED, "lena"), "pairs"] == alike(bench)
     constant = frame.loc[("psd_99_bandwidth", "none", "lena"), "reason"]
     assert constant == "no two of one kind differ in both samples"
     own = bench.correlate(np.arange(float(COUNT)), "denoise", within=True)
@@ -145,12 +144,10 @@ def test_a_ceiling_of_some_images_and_within_one_sampling(small):
     some = bench.seed_agreement("inpaint", images=["chest", "lena"])
     assert some.index.tolist() == ["chest", "lena", "(mean)"]
     assert some["tau"].tolist() == pytest.approx([-1] * 3)
-
-    pairs = sum(a == b for a, b in itertools.combinations(kinds_of(bench), 2))
     within = bench.seed_agreement("inpaint", images="lena", within=True)
-    assert within.loc["lena", ["tau", "pairs"]].tolist() == pytest.approx([-1, pairs])
+    assert within.loc["lena", ["tau", "pairs"]].tolist() == pytest.approx([-1, alike(bench)])
     assert within.attrs["within"] is True
-    assert whole["pairs"]["lena"] == COUNT * (COUNT - 1) / 2 > pairs
+    assert whole["pairs"]["lena"] == COUNT * (COUNT - 1) / 2 > alike(bench)
 
 
 def test_fidelities_are_compared_in_every_pair_of_seeds(bench):
@@ -165,8 +162,7 @@ def test_fidelities_are_compared_in_every_pair_of_seeds(bench):
     assert within.index.get_level_values("image").tolist() == ["lena", "(mean)"]
     row = within.loc[HIGH, LOW, "lena"]
     assert row[["tau", "std"]].tolist() == of_seeds
-    alike = sum(a == b for a, b in itertools.combinations(kinds_of(bench), 2))
-    assert row["pairs"] == alike < 66
+    assert row["pairs"] == alike(bench) < 66
 
 
 def test_fidelities_that_cannot_be_compared(bench, flawed):

@@ -45,9 +45,9 @@ def stand_ins(release):
     return release(image_set="skimage", images=images, tasks=("denoise",))
 
 
-def images_named(*names, image_set="nasdip", channels=1):
+def images_named(*names, channels=1):
     rng = np.random.default_rng(3)
-    facts = {"image_set": image_set, "source": "drawn", "licence": "none", "status": "user"}
+    facts = {"image_set": "nasdip", "source": "drawn", "licence": "none", "status": "user"}
     return [
         Image(name=name, pixels=rng.integers(0, 256, (channels, 64, 64), np.uint8), **facts)
         for name in names
