@@ -6,6 +6,7 @@ Imports are inside: `make test-adapters` runs this folder with other packages.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,44 @@ Printed = tuple[int, str, str]
 
 
 @pytest.fixture(scope="session")
-def data(tmp_path_factory) -> Path:
-    """A complete release: two tasks and fidelities, two seeds at the higher."""
+def release(tmp_path_factory) -> Callable[..., NASDIPBench]:
+    """Opens a new release with what `synthetic.write_release` is told.
+
+    ``distances`` adds those of denoising at the lower fidelity: True, or those without.
+    """
+    from nasdip_bench import NASDIPBench
     from tests import synthetic
 
-    return synthetic.write_release(tmp_path_factory.mktemp("complete") / "data")
+    def opened(write=synthetic.write_release, *, distances=False, **contents) -> NASDIPBench:
+        path = write(tmp_path_factory.mktemp("release") / "data", **contents)
+        if distances:
+            without = frozenset() if distances is True else distances
+            synthetic.add_distances(path, synthetic.LOW, "denoise", without=without)
+        return NASDIPBench(path)
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def low_release(release) -> Callable[..., NASDIPBench]:
+    """The same at the lower fidelity alone, whose 40 iterations are all kept."""
+    from tests.synthetic import LOW
+
+    return partial(release, fidelities=(LOW,))
+
+
+@pytest.fixture(scope="session")
+def small(release) -> Callable[..., NASDIPBench]:
+    """The same of `synthetic.small`: one fidelity, task and seed."""
+    from tests import synthetic
+
+    return partial(release, synthetic.small)
+
+
+@pytest.fixture(scope="session")
+def data(release) -> Path:
+    """A complete release: two tasks and fidelities, two seeds at the higher."""
+    return release().path
 
 
 @pytest.fixture(scope="module")
@@ -36,29 +70,31 @@ def bench(data) -> NASDIPBench:
 
 
 @pytest.fixture(scope="session")
-def low(tmp_path_factory) -> NASDIPBench:
-    """Two tasks at the lower fidelity, whose 40 iterations are all kept, with two seeds."""
-    from nasdip_bench import NASDIPBench
-    from tests import synthetic
-
-    path = tmp_path_factory.mktemp("low") / "data"
-    return NASDIPBench(synthetic.write_release(path, fidelities=(synthetic.LOW,)))
+def low(low_release) -> NASDIPBench:
+    """Two tasks with two seeds, at the lower fidelity."""
+    return low_release()
 
 
 @pytest.fixture(scope="session")
-def flawed(tmp_path_factory) -> NASDIPBench:
+def flawed(small) -> NASDIPBench:
     """On lena: the best diverged, the second best failed, the third is missing."""
-    from nasdip_bench import NASDIPBench
-    from tests import synthetic
+    from tests.synthetic import LOW
 
-    path = synthetic.small(
-        tmp_path_factory.mktemp("flawed") / "data",
-        diverged={(synthetic.LOW, "denoise", 11, "lena", 0)},
-        failed={(synthetic.LOW, "denoise", 10, "lena", 0)},
-        missing={(synthetic.LOW, "denoise", 9, "lena", 0)},
+    return small(
+        diverged={(LOW, "denoise", 11, "lena", 0)},
+        failed={(LOW, "denoise", 10, "lena", 0)},
+        missing={(LOW, "denoise", 9, "lena", 0)},
         unscored={0, 1},
     )
-    return NASDIPBench(path)
+
+
+@pytest.fixture(scope="session")
+def apart(small) -> NASDIPBench:
+    """Each image has runs of its own two thirds of the architectures: none has all."""
+    from tests.synthetic import IMAGES, LOW
+
+    images = [*IMAGES]
+    return small(missing={(LOW, "denoise", a, images[a % 3], 0) for a in range(12)})
 
 
 @pytest.fixture(scope="session")

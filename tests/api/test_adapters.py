@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import subprocess
 import sys
 import warnings
 
 import numpy as np
 import pytest
 
-from nasdip_bench import NASDIPBench
 from nasdip_bench.api.adapters.configspace import configuration_space
 from nasdip_bench.api.adapters.optuna import Objective
 from nasdip_bench.api.adapters.parameters import SEARCH_SPACE, SKIPS, architecture_of
@@ -186,12 +183,9 @@ def test_a_study_that_minimises_is_refused(optuna, bench):
     assert target.simulator.clock == 0
 
 
-def test_steps_beyond_the_stop_are_refused(tmp_path):
+def test_steps_beyond_the_stop_are_refused(release):
     """Reported last, they would be what is optimised."""
-    path = synthetic.write_release(
-        tmp_path / "data", count=3, fidelities=("r64",), tasks=("denoise",)
-    )
-    bench = NASDIPBench(path)
+    bench = release(count=3, fidelities=("r64",), tasks=("denoise",))
     stop = bench.manifest.task("r64", "denoise").stop
     assert Objective(bench, "lena", "denoise", steps=[3, stop]).steps == [3, stop]
     with pytest.raises(ConfigError, match=f"step 600 lies beyond the stopping iteration, {stop}"):
@@ -216,10 +210,10 @@ def test_a_pruner_ends_trials_early(optuna, bench):
 
 
 @pytest.mark.adapters
-def test_diverged_trials_are_pruned(optuna, tmp_path):
-    path = synthetic.small(tmp_path / "data", count=2, diverged={(LOW, "denoise", 0, "lena", 0)})
+def test_diverged_trials_are_pruned(optuna, small):
+    bench = small(count=2, diverged={(LOW, "denoise", 0, "lena", 0)})
     study = study_of(optuna)
-    study.optimize(Objective(NASDIPBench(path), "lena", "denoise", seed=0), n_trials=20)
+    study.optimize(Objective(bench, "lena", "denoise", seed=0), n_trials=20)
     for trial in study.trials:
         assert trial.state.name == ("PRUNED", "COMPLETE")[trial.user_attrs["arch_id"]]
 
@@ -245,16 +239,15 @@ def test_the_export_says_what_it_holds(flawed, tmp_path):
     assert np.load(tmp_path / "blackbox" / "objectives_evaluations.npy").shape[0] == 1
 
 
-def test_an_export_that_cannot_be(flawed, tmp_path):
+def test_an_export_that_cannot_be(flawed, small, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot write .*name a folder"):
         export_blackbox(flawed, tmp_path / "file")
     with pytest.raises(UnknownNameError, match="unknown image 'lenna'"):
         export_blackbox(flawed, tmp_path, images=["lenna"])
-    runs = {(LOW, "denoise", a, "lena" if a else "boat", 0) for a in range(2)}
-    path = synthetic.small(tmp_path / "data", count=2, missing=runs)
+    none = small(count=2, missing={(LOW, "denoise", a, ("boat", "lena")[a], 0) for a in range(2)})
     with pytest.raises(MissingRunError, match="no architecture has a run of denoise with seeds? 0"):
-        export_blackbox(NASDIPBench(path), tmp_path / "nothing")
+        export_blackbox(none, tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
 
 
@@ -283,67 +276,3 @@ def test_syne_tune_reads_what_the_release_has(bench, tmp_path):
             assert value in space[name].categories
     assert box.fidelity_space["iterations"].upper == LAST
     assert box.fidelity_values.tolist() == list(range(1, LAST + 1))
-
-
-ASHA_RUN = """
-import json, sys
-from syne_tune import StoppingCriterion, Tuner
-from syne_tune.backend.simulator_backend.simulator_backend import SimulatorConfig
-from syne_tune.backend.simulator_backend.simulator_callback import SimulatorCallback
-from syne_tune.blackbox_repository import UserBlackboxBackend
-from syne_tune.blackbox_repository.blackbox_tabular import deserialize
-from syne_tune.experiments import load_experiment
-from syne_tune.optimizer.baselines import ASHA
-
-box = deserialize("blackbox")["lena"]
-tuner = Tuner(
-    trial_backend=UserBlackboxBackend(
-        box,
-        elapsed_time_attr="metric_elapsed_time",
-        seed=1,
-        tuner_sleep_time=0.01,
-        simulator_config=SimulatorConfig(*5 * [0.0]),
-    ),
-    scheduler=ASHA(
-        box.configuration_space,
-        metric="metric_psnr_smooth_db",
-        do_minimize=False,
-        random_seed=0,
-        time_attr="iterations",
-        max_t=20,
-        grace_period=4,
-    ),
-    stop_criterion=StoppingCriterion(max_num_trials_started=12),
-    n_workers=2,
-    sleep_time=0,
-    callbacks=[SimulatorCallback()],
-    save_tuner=False,
-)
-tuner.run()
-print(); print(load_experiment(tuner.name).results.to_json(orient="records"))
-"""
-
-
-@pytest.mark.adapters
-def test_a_scheduler_of_syne_tune_runs_on_the_export(bench, tmp_path):
-    library("syne_tune.blackbox_repository.blackbox_tabular")
-    export_blackbox(bench, tmp_path / "blackbox", "denoise", cost="recorded")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", ASHA_RUN],
-        cwd=tmp_path,
-        env=os.environ | {"HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    iterations = {}
-    for row in json.loads(done.stdout.splitlines()[-1]):
-        arch = bench.arch_id(row["config_architecture"])
-        known = bench.query(
-            arch, "lena", "denoise", fidelity=LOW, seed=1, iteration=row["iterations"]
-        )
-        assert row["metric_psnr_smooth_db"] == pytest.approx(known.psnr_smooth_db, abs=1e-5)
-        iterations[arch] = max(row["iterations"], iterations.get(arch, 0))
-    assert len(iterations) > 5
-    # It stops some early, and none goes on to the end of the table.
-    assert min(iterations.values()) < max(iterations.values()) < LAST

@@ -22,13 +22,10 @@ COMMAND = Path(sys.executable).parent / "nasdip-bench"
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def data(release):
     """At r64 no seed of denoise is complete: the other fidelity is the default."""
-    return synthetic.write_release(
-        tmp_path_factory.mktemp("cli") / "data",
-        missing={("r64", "denoise", 5, "lena", 0), ("r64", "denoise", 5, "lena", 1)},
-        diverged={(LOW, "denoise", 3, "lena", 0)},
-    )
+    missing = {("r64", "denoise", 5, "lena", seed) for seed in (0, 1)}
+    return release(missing=missing, diverged={(LOW, "denoise", 3, "lena", 0)}).path
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -146,21 +143,15 @@ def test_a_folder_without_a_dataset_is_one_line_and_status_2(run, tmp_path, comm
         (("report", "--out", "r.pdf"), "it can be written as .html, .htm"),
         (("table", "1", "--out", "no/t.csv"), "cannot write 'no/t.csv': No such file"),
         (("query", "0", "--image", "lenna"), "unknown image 'lenna'. Did you mean 'lena'?"),
-        (("query", "x", "--image", "lena"), "'x' is not an architecture"),
         (("query", "0", "--image", "lena", "--seed", "x"), "--seed 'x' must be a whole number"),
         (("query",), "Missing argument 'arch'. nasdip-bench query --help shows how."),
         (("query", "0", "lena"), "options are --image lena --task denoise --data FOLDER ..."),
         (("kendall", "denoise"), "(denoise): options are --image lena --task denoise"),
-        (("kendall", "--target", "psnr"), "unknown target 'psnr'"),
         (("kendall", "--format=latex"), "'latex'. Did you mean 'text'? Available: text, csv."),
         (("kendall", "--format", "csv", "--out", "t.txt"), "--format csv does not go with --out"),
         # of the commands that answer
         (("best", "--max-flops=-1"), "the limit of flops, -1.0, must be a number above 0"),
         (("best", "--out", "b.png"), "form of 'b.png' from its ending; it can be written as .csv"),
-        (
-            ("curve", "4", "--image=lena", "--out=c.png", "--format=csv"),
-            "csv does not go with --out",
-        ),
         # of those of statistics
         (("agreement", "--between", "moons"), "kind of agreement 'moons'"),
         (("agreement", "--between", "seeds", "--seed", "0"), "does not go with"),
@@ -205,23 +196,20 @@ def test_ctrl_c_exits_130(call, monkeypatch):
     assert call("info")[0] == 130
 
 
-@pytest.mark.parametrize("command", [("coverage",), ("stopping", "--resamples", "0")])
-def test_a_reader_that_goes_away_is_no_error(data, command):
+def test_a_reader_that_goes_away_is_no_error(data):
     """`| head` is quiet."""
     reader, writer = os.pipe()
     os.close(reader)
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     done = subprocess.run(
-        [COMMAND, *command, "--data", data],
+        [COMMAND, "coverage", "--data", data],
         env=buffered,
         stdout=writer,
         stderr=subprocess.PIPE,
         timeout=60,
     )
     os.close(writer)
-    # 1 is click's, which writes what exceeds Python's buffer, of a size that Python chooses.
-    assert done.returncode in (0, 1)
-    assert done.stderr == b""
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

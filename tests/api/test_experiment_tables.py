@@ -18,6 +18,7 @@ from nasdip_bench.api.paper.printed import paper_values
 from nasdip_bench.api.paper.tables23 import comparison
 from nasdip_bench.builder import cli as build_cli
 from nasdip_bench.console import app as console
+from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.errors import (
     ConfigError,
     DatasetError,
@@ -317,9 +318,12 @@ def test_a_mistake_is_one_line_and_exit_status_2(arguments, message, build, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_time_limit_exits_with_75(tmp_path: Path, build):
+def test_a_time_limit_exits_with_75(tmp_path: Path, build, monkeypatch):
+    """It is over as soon as the first restoration is."""
+    left = property(lambda self: 1 - len([*tmp_path.glob("b/work/*/*/*.json")]))
+    monkeypatch.setattr(Interruption, "remaining", left)
     arguments = ["--sets=skimage", "--images=camera", "--tasks=denoise", f"--out={tmp_path / 'b'}"]
-    long = [*SHORT, "--iterations=5000", "--methods=classical,dip", "--time-limit=6s"]
-    status, out, err = build(*arguments, *long)
+    long = ["--methods=dip", "--baseline-seeds=0,1", "--time-limit=9h"]
+    status, out, err = build(*arguments, *SHORT, *long)
     assert (status, "1 left" in out) == (75, True)
     assert "stopped at the time limit; the same command goes on from here" in err

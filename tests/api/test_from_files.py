@@ -44,6 +44,8 @@ class Files:
             for row in rows
             if row["status"] == "ok"
         }
+        rows = pq.read_table(DATA / "architectures.parquet").to_pylist()
+        self.kinds = {row["arch_id"]: f"{row['sampling']} {row['transform_first']}" for row in rows}
 
     def complete(self, seeds: list[int]) -> list[int]:
         """Architectures with an ok run on every image at every seed."""
@@ -51,6 +53,11 @@ class Files:
         for _, seed, arch_id in self.runs:
             having[arch_id] += seed in seeds
         return [one for one, count in sorted(having.items()) if count == len(IMAGES) * len(seeds)]
+
+    def alike(self, arch_ids: list[int]) -> np.ndarray:
+        """(n, n) which pairs are of one sampling and order."""
+        kinds = np.array([self.kinds[one] for one in arch_ids])
+        return kinds[:, None] == kinds
 
     def values(self, target: str, image: str, seed: int, arch_ids: list[int]) -> np.ndarray:
         return np.array([self.runs[image, seed, one][target] for one in arch_ids])
@@ -155,10 +162,6 @@ def test_score_leaderboard(files, shipped, task):
     wanted = [*mine.of, ("proxy", "=", PROXY), ("reference", "=", REFERENCE)]
     rows = pq.read_table(DATA / "scores.parquet", filters=wanted).to_pylist()
     scores = {(row["image"], row["seed"], row["arch_id"]): row["value"] for row in rows}
-    cells = {
-        row["arch_id"]: (row["sampling"], row["transform_first"])
-        for row in pq.read_table(DATA / "architectures.parquet").to_pylist()
-    }
     found = defaultdict(list)
     for image, seed in itertools.product(IMAGES, mine.defaults):
         arch_ids = [
@@ -168,11 +171,9 @@ def test_score_leaderboard(files, shipped, task):
         ]
         psnr = mine.values(target, image, seed, arch_ids)
         score = np.array([scores[image, seed, one] for one in arch_ids])
-        kinds = np.unique([str(cells[one]) for one in arch_ids], return_inverse=True)[1]
-        same = kinds[:, None] == kinds[None, :]
         best, first = np.argsort(-psnr)[:k], np.argsort(score)
         found["tau_signed"].append(tau(psnr, -score))
-        found["tau_signed_within"].append(tau_within(psnr, -score, same))
+        found["tau_signed_within"].append(tau_within(psnr, -score, mine.alike(arch_ids)))
         found["precision"].append(len({*best} & {*first[:k]}) / k)
         found["precision_chance"].append(k / len(arch_ids))
         found["regret"].append(psnr.max() - psnr[first[0]])
@@ -222,11 +223,7 @@ def test_early_ranking(files, shipped, task):
     table = shipped.early_ranking(task, iterations=[at])
     table_within = shipped.early_ranking(task, iterations=[at], within=True)
     arch_ids = mine.complete(mine.seeds)
-    rows = pq.read_table(
-        DATA / "architectures.parquet", columns=["arch_id", "sampling", "transform_first"]
-    ).to_pylist()
-    of = {row["arch_id"]: (row["sampling"], row["transform_first"]) for row in rows}
-    same = np.array([[of[one] == of[other] for other in arch_ids] for one in arch_ids])
+    same = mine.alike(arch_ids)
     pairs = {
         "own": [(seed, seed) for seed in mine.seeds],
         "other": [*itertools.permutations(mine.seeds, 2)],

@@ -11,7 +11,6 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from nasdip_bench import NASDIPBench
 from nasdip_bench.api import NASBench201API
 from nasdip_bench.api.adapters.nasbench201 import (
     ArchResults,
@@ -46,18 +45,15 @@ def smooth(bench, arch, image, task, seed=0, iteration=LAST):
 
 
 def test_it_is_a_sequence_of_strings(api, bench):
-    path = bench.path
     assert [api[i] for i in range(COUNT)] == api.meta_archs == list(bench.codes)
     assert api.arch(3) == str(bench[3])
-    assert api.dataset_names == (
-        *(f"{image}-denoise" for image in synthetic.IMAGES),
-        *(f"{image}-inpaint" for image in synthetic.IMAGES),
-    )
+    named = [f"{image}-{task}" for task in ("denoise", "inpaint") for image in synthetic.IMAGES]
+    assert [*api.dataset_names] == named
     assert repr(api) == (
-        f"NASBench201API('{path}': 12 architectures, each evaluated for denoise of lena, chest, "
-        "boat (seed 0, 1); inpaint of lena, chest, boat (seed 0, 1))"
+        f"NASBench201API('{bench.path}': 12 architectures, each evaluated for denoise of lena, "
+        "chest, boat (seed 0, 1); inpaint of lena, chest, boat (seed 0, 1))"
     )
-    assert len(create(str(path), "tss", fast_mode=True, verbose=False)) == len(api) == COUNT
+    assert len(create(str(bench.path), "tss", fast_mode=True, verbose=False)) == len(api) == COUNT
     assert list(api) == api.meta_archs
     assert api.archstr2index[api[7]] == 7
     for index in (COUNT, -1, "x", True):
@@ -80,9 +76,11 @@ def test_indices_of_architectures(api, bench):
         api.query_index_by_arch(-1)
 
 
-@pytest.mark.parametrize("hp", [None, 40, "40"])
-def test_more_info_is_what_the_release_has(api, bench, hp):
-    info = api.get_more_info(7, "lena-denoise", hp=hp, is_random=1)
+def test_more_info_is_what_the_release_has(api, bench):
+    info, same = (
+        api.get_more_info(7, "lena-denoise", hp=hp, is_random=1) for hp in (None, str(LAST))
+    )
+    assert info == same
     known = bench.query(7, "lena", "denoise", fidelity=LOW, seed=1, iteration=LAST)
     assert info["train-accuracy"] == known.psnr_db
     assert info["valid-accuracy"] == info["test-accuracy"] == known.psnr_smooth_db
@@ -177,21 +175,19 @@ def test_names_of_budgets_can_be_given_a_meaning(bench):
         api.get_more_info(1, "lena-denoise", iepoch=12, hp="12")
 
 
-def test_epochs_end_at_kept_iterations(tmp_path):
+def test_epochs_end_at_kept_iterations(release):
     """At 350 iterations not all are kept: names round down, numbers are refused."""
-    path = synthetic.write_release(
-        tmp_path / "data", count=3, fidelities=("r64",), tasks=("denoise",)
-    )
-    kept = NASDIPBench(path).curve(0, "lena", "denoise").iterations
+    bench = release(count=3, fidelities=("r64",), tasks=("denoise",))
+    kept = bench.curve(0, "lena", "denoise").iterations
     lost = next(n for n in range(1, 350) if n not in kept)
-    api = NASBench201API(path, hps={"12": lost, "200": None})
+    api = NASBench201API(bench, hps={"12": lost, "200": None})
     assert api.query_by_index(0, "lena-denoise", hp="12")[1].budget == (12, lost - 1, True)
     trial = api.query_by_index(0, "lena-denoise", hp=200)[1]
     assert trial.budget == (200, 350, True)
     assert len(trial.train_acc1es) == 200
     for epoch in range(200):
         below = max(n for n in kept if n <= max(1, (epoch + 1) * 350 // 200))
-        known = api.bench.query(0, "lena", "denoise", seed=1, iteration=int(below))
+        known = bench.query(0, "lena", "denoise", seed=1, iteration=int(below))
         assert trial.get_eval("x-valid", epoch)["accuracy"] == known.psnr_smooth_db
         assert trial.train_acc1es[epoch] == known.psnr_db
     plain = api.query_by_index(0, "lena-denoise", hp=350)[trial.seed]
@@ -200,16 +196,13 @@ def test_epochs_end_at_kept_iterations(tmp_path):
         plain.get_train(lost - 1)
 
 
-def test_the_full_training_is_a_number(bench, tmp_path):
+def test_the_full_training_is_a_number(bench):
     assert NASBench201API(bench, hps={"12": 4, "200": None}).full_train_epochs == 200
     api = NASBench201API(bench, dataset="lena-denoise")
     assert api.full_train_epochs == LAST
     assert api.avaliable_hps == ["40"]
     stop = api.get_more_info(1, "lena-denoise", is_random=0)
     assert api.get_more_info(1, "lena-denoise", hp=api.full_train_epochs, is_random=0) == stop
-    tasks = NASBench201API(synthetic.write_release(tmp_path / "data", count=2), fidelity="r64")
-    with pytest.raises(ConfigError, match="the datasets stop at iterations 350, 2000: open one"):
-        tasks.full_train_epochs  # noqa: B018
 
 
 @pytest.mark.parametrize("name", ["01", 12, "200", True])
@@ -251,16 +244,11 @@ def test_costs_are_in_millions(bench):
     assert api.get_latency(4, "lena-denoise") == cost["latency"]
 
 
-def test_indices_are_of_what_is_evaluated(tmp_path, caplog):
+def test_indices_are_of_what_is_evaluated(low_release, caplog):
     """Architecture 0 lacks a run that the default seed needs, 11 those of inpainting."""
-    path = synthetic.write_release(
-        tmp_path / "data",
-        fidelities=(LOW,),
-        seeds={LOW: (1,)},
-        missing={(LOW, "denoise", 0, "lena", 1), (LOW, "inpaint", 11, "lena", 1)},
-    )
-    api = create(path, dataset="lena-denoise")
-    bench = api.bench
+    missing = {(LOW, "denoise", 0, "lena", 1), (LOW, "inpaint", 11, "lena", 1)}
+    bench = low_release(seeds={LOW: (1,)}, missing=missing)
+    api = create(bench, dataset="lena-denoise")
     assert api.meta_archs == list(api) == list(bench.codes[1:])
     assert len(api) == 11
     assert api.evaluated_indexes == list(range(11))
@@ -328,13 +316,10 @@ def test_moves_among_what_is_evaluated_never_stay(bench):
     assert api.nearest(mutant) == str(bench.neighbours(mutant, k=1)[0][0])
 
 
-def test_a_dataset_with_a_seed_has_only_its_runs(tmp_path):
+def test_a_dataset_with_a_seed_has_only_its_runs(low_release):
     lost = {(LOW, "denoise", arch, "lena", 1) for arch in range(3, COUNT)}
     lost |= {(LOW, "denoise", arch, "boat", 1) for arch in range(COUNT)}
-    path = synthetic.write_release(
-        tmp_path / "data", fidelities=(LOW,), seeds={LOW: (0, 1)}, missing=lost
-    )
-    bench = NASDIPBench(path)
+    bench = low_release(missing=lost)
     first = NASBench201API(bench)
     assert "denoise of lena, chest, boat (seed 0); inpaint of lena, chest, boat (seed 0, 1)" in (
         repr(first)
@@ -355,14 +340,12 @@ def test_a_dataset_with_a_seed_has_only_its_runs(tmp_path):
         judged.get_more_info(bench[5], "valid")
 
 
-def test_where_nothing_is_evaluated_everywhere_a_dataset_has_to_be_named(tmp_path):
+def test_where_nothing_is_evaluated_everywhere_a_dataset_has_to_be_named(low_release):
     lost = {(LOW, "denoise", 0, "lena", 0), (LOW, "inpaint", 1, "lena", 0)}
-    path = synthetic.write_release(
-        tmp_path / "data", count=2, fidelities=(LOW,), seeds={LOW: (0,)}, missing=lost
-    )
+    bench = low_release(count=2, seeds={LOW: (0,)}, missing=lost)
     with pytest.raises(MissingRunError, match="no architectures are evaluated on all 6 datasets"):
-        NASBench201API(path)
-    api = NASBench201API(path, dataset="lena-denoise")
+        NASBench201API(bench)
+    api = NASBench201API(bench, dataset="lena-denoise")
     with pytest.raises(ConfigError, match="0 has no neighbour"):
         api.mutate(0)
 
@@ -388,13 +371,8 @@ def test_what_the_original_holds_in_memory(api, bench):
     }
     with pytest.raises(ValueError, match="architecture index 12 must be"):
         api._prepare_info(COUNT)
-    assert api.get_net_config(2, "lena-denoise") == {
-        "name": "nasdip",
-        "arch_str": bench.codes[2],
-        "C": 16,
-        "N": 5,
-        "num_classes": 1,
-    }
+    config = {"name": "nasdip", "arch_str": bench.codes[2], "C": 16, "N": 5, "num_classes": 1}
+    assert api.get_net_config(2, "lena-denoise") == config
 
 
 def test_find_best(api, bench):
@@ -483,19 +461,20 @@ def test_runs_without_a_result_and_diverged_ones(flawed):
         api.get_latency(0, "lena")
 
 
-def test_fidelities(tmp_path):
-    bench = NASDIPBench(synthetic.write_release(tmp_path / "data", count=2))
-    assert NASBench201API(bench).get_cost_info(0, "lena-denoise")["params"] > 0.1
-    low = NASBench201API(bench, fidelity=LOW)
+def test_fidelities(release):
+    bench = release(count=2)
+    high, low = NASBench201API(bench), NASBench201API(bench, fidelity=LOW)
     assert low.query_meta_info_by_index(0).get_total_epoch() == LAST
     assert low.query_meta_info_by_index(0).get_dataset_seeds("lena-denoise") == [0]
-    assert NASBench201API(bench).query_meta_info_by_index(0).get_total_epoch() == 350
+    assert high.query_meta_info_by_index(0).get_total_epoch() == 350
+    assert high.get_cost_info(0, "lena-denoise")["params"] > 0.1
+    with pytest.raises(ConfigError, match="the datasets stop at iterations 350, 2000: open one"):
+        high.full_train_epochs  # noqa: B018
     with pytest.raises(UnknownNameError, match="unknown fidelity 'r1024'"):
         NASBench201API(bench, fidelity="r1024")
 
 
-def test_a_release_without_runs_is_refused(tmp_path):
+def test_a_release_without_runs_is_refused(small):
     failed = {(LOW, "denoise", 0, image, 0) for image in synthetic.IMAGES}
-    path = synthetic.small(tmp_path / "data", count=1, failed=failed)
     with pytest.raises(MissingRunError, match="this release has no runs"):
-        NASBench201API(path)
+        NASBench201API(small(count=1, failed=failed))

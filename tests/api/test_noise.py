@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
+import shutil
 
 import numpy as np
-import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from scipy.stats import kendalltau
 
@@ -16,22 +14,16 @@ from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.statistics.agreement.noise import BETWEEN, _singles_and_halves
 from nasdip_bench.api.statistics.tau_frame import MEAN
 from nasdip_bench.errors import UnknownNameError
-from tests import synthetic
+from tests.synthetic import change_rows, each
 
 BEST = VERDICT_TARGETS[0]
 COUNT = 12
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory) -> Path:
+def bench(release) -> NASDIPBench:
     """The runs of four architectures on three images were trained again."""
-    folder = tmp_path_factory.mktemp("noise") / "data"
-    return synthetic.write_release(folder, fidelities=("r64",), reruns=COUNT)
-
-
-@pytest.fixture(scope="module")
-def bench(path) -> NASDIPBench:
-    return NASDIPBench(path)
+    return release(fidelities=("r64",), reruns=COUNT)
 
 
 def test_an_odd_number_of_initialisations_is_halved():
@@ -65,7 +57,7 @@ def test_seeds_are_those_of_their_own_table(bench):
     assert turned["difference_db"] == pytest.approx(rms, abs=1e-9)
 
 
-def test_reruns_are_compared_with_what_they_repeat(bench, tmp_path):
+def test_reruns_are_compared_with_what_they_repeat(bench):
     row = bench.noise("denoise").loc["reruns", BEST]  # all a tenth of a dB higher
     assert row[["tau", "high", "difference_db"]].tolist() == pytest.approx([1, 1, 0.1])
     assert row["low"] > 0.9  # ties between images
@@ -76,32 +68,30 @@ def test_reruns_are_compared_with_what_they_repeat(bench, tmp_path):
     none = bench.noise("inpaint").loc["reruns", BEST]
     assert none["n"] == 0
     assert none["reason"].startswith("no whole run of inpaint at r64 was trained again")
-    final = bench.noise("denoise", targets=["final_psnr_smooth_db"]).loc[
-        "reruns", "final_psnr_smooth_db"
-    ]
+    other = "final_psnr_smooth_db"
+    final = bench.noise("denoise", targets=[other]).loc["reruns", other]
     assert final["reason"] == "reruns.parquet has no final_psnr_smooth_db"
-    # Differences that turn the order of the centred values over.
-    copy = synthetic.write_release(tmp_path / "data", fidelities=("r64",), reruns=COUNT)
-    rows = pq.read_table(copy / "reruns.parquet").to_pylist()
-    runs = pd.read_parquet(copy / "runs.parquet").query("task == 'denoise' and seed == 0")
-    means = runs.groupby("image")[BEST].mean()
-    keyed = runs.set_index(["arch_id", "image"])[BEST]
-    for one in rows:
-        centred = keyed[one["arch_id"], one["image"]] - means[one["image"]]
-        one["best_difference_db"] = -2 * centred
-        one["stopped_difference_db"] = None
-    synthetic.write_table(copy, "reruns", rows)
-    synthetic.rehash(copy)
-    turned = NASDIPBench(copy).noise("denoise")
+
+
+def test_differences_that_turn_the_order_of_the_centred_values_over(bench, tmp_path):
+    runs = bench.to_frame("runs").query("task == 'denoise' and seed == 0")
+    values = runs.set_index(["arch_id", "image"])[BEST]
+    means = values.groupby("image").mean()
+
+    def turn_over(row):
+        centred = values[row["arch_id"], row["image"]] - means[row["image"]]
+        return {"best_difference_db": -2 * centred, "stopped_difference_db": None}
+
+    path = shutil.copytree(bench.path, tmp_path / "data")
+    turned = NASDIPBench(change_rows(path, "reruns", each(turn_over))).noise("denoise")
     assert turned.loc[("reruns", BEST), "tau"] < -0.9  # ties between images
     assert turned.loc[("reruns", "stopped_psnr_smooth_db"), "n"] == 0
 
 
-def test_of_one_seed_the_reason_is_said(tmp_path):
-    path = synthetic.write_release(tmp_path / "data", fidelities=("r64",), seeds={"r64": (0,)})
-    row = NASDIPBench(path).noise("denoise").loc["seeds", BEST]
+def test_of_one_seed_the_reason_is_said(flawed):
+    row = flawed.noise("denoise").loc["seeds", BEST]
     assert np.isnan(row["tau"])
-    assert row["reason"].startswith("the noise ceiling needs runs of two seeds; denoise at r64 has")
+    assert row["reason"].startswith("the noise ceiling needs runs of two seeds; denoise at r64c16")
 
 
 def test_what_cannot_be_asked_says_so(bench):

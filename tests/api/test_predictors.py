@@ -9,12 +9,10 @@ import pytest
 import scipy.stats
 from scipy.stats import kendalltau
 
-from nasdip_bench.api import NASDIPBench
 from nasdip_bench.api.statistics.predictors.baselines import ridge, sampling_mean
 from nasdip_bench.api.statistics.predictors.table import predictor_table
 from nasdip_bench.errors import ConfigError, MissingRunError
 from nasdip_bench.space import encode_one_hot, paper_architectures
-from tests import synthetic
 
 SCORE = "psd_db_strip_mse/corrupted"
 TARGET = "stopped_psnr_smooth_db"
@@ -112,8 +110,8 @@ def test_the_score_that_ranks_best_needs_no_training(shipped):
     assert [low, high] == pytest.approx(t, abs=0.15 * (t[1] - t[0]))  # of the mean over images
 
 
-def test_equal_predictions_rank_nothing_and_intervals_are_those_of_the_resamples(tmp_path):
-    bench = NASDIPBench(synthetic.write_release(tmp_path / "data", count=20))
+def test_equal_predictions_rank_nothing_and_intervals_are_those_of_the_resamples(low_release):
+    bench = low_release(count=20, tasks=("denoise",))
     how = {"predictors": {"same": lambda x, y, others: np.ones(len(others))}, "sizes": [8]}
     found = predictor_table(bench, "denoise", repeats=4, **how)
     rows = found.loc["same", 8]
@@ -148,14 +146,7 @@ def test_mistakes(bench, how, message):
         bench.predictor_table("denoise", **how)
 
 
-def test_too_few_architectures_with_all_runs(tmp_path):
-    missing = {
-        (synthetic.LOW, "denoise", arch, image, 0)
-        for place, image in enumerate(synthetic.IMAGES)
-        for arch in range(12)
-        if arch % 3 == place
-    }
-    bench = NASDIPBench(synthetic.small(tmp_path / "data", missing=missing))
+def test_too_few_architectures_with_all_runs(apart):
     with pytest.raises(MissingRunError, match="0 architectures have ok runs of denoise"):
-        bench.predictor_table("denoise")
-    assert bench.predictor_table("denoise", images="lena").attrs["n"] == 8
+        apart.predictor_table("denoise")
+    assert apart.predictor_table("denoise", images="lena").attrs["n"] == 8

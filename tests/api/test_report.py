@@ -8,25 +8,21 @@ import re
 import numpy as np
 import pytest
 
-from nasdip_bench import NASDIPBench
 from nasdip_bench.api.reading.arrays.targets import VERDICT_TARGETS
 from nasdip_bench.api.report.data import CURVE_POINTS, report_payload, thinned
 from nasdip_bench.api.report.page import embedded_json, report_html, write_report
 from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
-from tests import synthetic
 from tests.chromium import Browser, find_chromium
-from tests.synthetic import LOW
+from tests.synthetic import IMAGES, LOW
 
 COUNT = 60
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return synthetic.write_release(
-        tmp_path_factory.mktemp("report") / "data",
+def bench(low_release):
+    return low_release(
         count=COUNT,
-        fidelities=(LOW,),
         seeds={LOW: (0,)},
         missing={(LOW, "denoise", 2, "lena", 0)},
         diverged={(LOW, "denoise", 3, "lena", 0)},
@@ -45,6 +41,9 @@ def payload(bench):
 def test_the_numbers_are_those_of_the_api(bench, payload):
     denoise = payload["sets"][0]
     assert (denoise["task"], denoise["fidelity"], denoise["seeds"]) == ("denoise", LOW, [0])
+    cost = bench.cost(7, "denoise")
+    assert denoise["parameters"][7] == cost.parameters
+    assert denoise["flops"][7] == pytest.approx(cost.flops, rel=1e-3)
     for arch in (0, 7, COUNT - 1):
         for place, image in enumerate(bench.images):
             record = bench.query(arch, image, "denoise")
@@ -59,13 +58,6 @@ def test_the_numbers_are_those_of_the_api(bench, payload):
                 found = denoise["scores"][key][arch]
                 found = found[place] if isinstance(found, list) else found
                 assert found is None if np.isnan(score) else found == pytest.approx(score, rel=1e-3)
-
-
-def test_costs_are_those_of_the_fidelity(bench, payload):
-    denoise = payload["sets"][0]
-    cost = bench.cost(7, "denoise")
-    assert denoise["parameters"][7] == cost.parameters
-    assert denoise["flops"][7] == pytest.approx(cost.flops, rel=1e-3)
 
 
 def test_what_is_missing_is_null_and_said(payload):
@@ -83,9 +75,8 @@ def test_what_is_missing_is_null_and_said(payload):
     assert denoise["corrupted"] == [18000, 18000, 18000]
 
 
-def test_seeds_are_averaged_and_what_is_not_shown_is_said(tmp_path):
-    path = synthetic.write_release(tmp_path / "data", count=3, tasks=("denoise",))
-    bench = NASDIPBench(path)
+def test_seeds_are_averaged_and_what_is_not_shown_is_said(release):
+    bench = release(count=3, tasks=("denoise",))
     payload = report_payload(bench, "r64")
     (only,) = payload["sets"]
     assert only["seeds"] == [0, 1]
@@ -96,11 +87,10 @@ def test_seeds_are_averaged_and_what_is_not_shown_is_said(tmp_path):
         report_payload(bench, "r9")
 
 
-def test_a_release_without_runs_has_no_report(tmp_path):
-    every = {(LOW, "denoise", a, i, 0) for a in range(2) for i in synthetic.IMAGES}
-    path = synthetic.small(tmp_path / "data", count=2, missing=every)
+def test_a_release_without_runs_has_no_report(small):
+    every = {(LOW, "denoise", 0, image, 0) for image in IMAGES}
     with pytest.raises(MissingRunError, match="has no runs: there is nothing to report"):
-        report_payload(NASDIPBench(path))
+        report_payload(small(count=1, missing=every))
 
 
 @pytest.mark.parametrize(("count", "stop"), [(10, 5), (32, 32), (33, 20), (256, 40), (9500, 9000)])
@@ -133,14 +123,9 @@ def scripts_of(page):
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    return NASDIPBench(
-        synthetic.small(
-            tmp_path_factory.mktemp("hostile") / "data",
-            images={HOSTILE: "user", "{{data}}": "user", "a'b": "substitute"},
-            image_set="user",
-        )
-    )
+def hostile(small):
+    images = {HOSTILE: "user", "{{data}}": "user", "a'b": "substitute"}
+    return small(images=images, image_set="user")
 
 
 def test_hostile_names_stay_text(hostile):
@@ -187,9 +172,9 @@ def test_the_page_states_its_size_and_what_it_leaves_out(payload):
     assert "1 of 180 runs is missing, 1 diverged, 1 failed." in text
 
 
-def test_the_command_writes_it(call, bench, payload, tmp_path):
+def test_the_command_writes_it(run, bench, payload, tmp_path):
     out = tmp_path / "page.html"
-    status, printed, _ = call("report", "--out", out)
+    status, printed, _ = run("report", "--data", bench.path, "--out", out)
     assert status == 0
     assert printed.startswith(f"written: {out}, 0.")
     assert out.read_text() == report_html(payload)

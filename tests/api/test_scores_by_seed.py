@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from nasdip_bench import NASDIPBench
 from nasdip_bench.api.simulation.opening import read_runs
 from nasdip_bench.errors import ConfigError, DatasetError
 from tests import synthetic
-from tests.synthetic import LOW, change_rows, each
+from tests.synthetic import IMAGES, LOW, change_rows, each
 
 COUNT = 12
 SEEN = ("psd_db_mse/corrupted", "psd_db_strip_mse/corrupted")
@@ -26,14 +28,8 @@ def of_seed(arch_id: int, seed: int) -> float:
     return float(arch_id if seed == 0 else 100 * seed + arch_id + 50 * (arch_id % 2))
 
 
-def scored(path: Path, keep=lambda row: True, **options) -> Path:
-    """A release whose psd_db_mse/corrupted depends on the seed.
-
-    Args:
-        path: of the folder.
-        keep: which rows of scores.parquet.
-        options: of `synthetic.write_release`.
-    """
+def write(path: Path, *, keep=lambda row: True, **contents) -> Path:
+    """Write a release whose psd_db_mse/corrupted depends on the seed, with some rows of scores."""
 
     def change(rows: list[dict]) -> list[dict]:
         for row in rows:
@@ -41,14 +37,18 @@ def scored(path: Path, keep=lambda row: True, **options) -> Path:
                 row["value"] = of_seed(row["arch_id"], row["seed"])
         return [row for row in rows if keep(row)]
 
-    synthetic.small(path, **({"seeds": {LOW: (0, 1)}} | options))
-    return change_rows(path, "scores", change)
+    return change_rows(synthetic.small(path, seeds=None, **contents), "scores", change)
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory) -> NASDIPBench:
-    path = scored(tmp_path_factory.mktemp("scored") / "data")
-    return NASDIPBench(synthetic.add_distances(path, LOW, "denoise"))
+def scored(release):
+    """Opens a new one."""
+    return partial(release, write)
+
+
+@pytest.fixture(scope="module")
+def bench(scored):
+    return scored(distances=True)
 
 
 # The scores of an architecture
@@ -67,8 +67,8 @@ def test_a_seed_has_its_own_scores_and_none_is_their_mean(bench):
             np.testing.assert_equal(mean[name], by_seed[1][name])
 
 
-def test_a_seed_without_scores_has_those_that_see_no_corruption(tmp_path):
-    bench = NASDIPBench(scored(tmp_path / "data", lambda row: row["seed"] != 1))
+def test_a_seed_without_scores_has_those_that_see_no_corruption(scored):
+    bench = scored(keep=lambda row: row["seed"] != 1)
     blind = {"/".join(key) for key in synthetic.SCORES} - {*SEEN}
     assert bench.scores(3, "boat", "denoise", seed=1).keys() == blind
     assert bench.scores(3, "boat", "denoise")[KEY] == of_seed(3, 0)  # the seed that has it
@@ -78,10 +78,10 @@ def test_a_seed_without_scores_has_those_that_see_no_corruption(tmp_path):
     assert np.isnan(scores.values[..., place]).all()
 
 
-def test_where_no_default_seed_was_scored_there_is_no_value(tmp_path):
+def test_where_no_default_seed_was_scored_there_is_no_value(scored):
     """Seed 1 is the only complete one, seed 0 the only scored one."""
     missing = {(LOW, "denoise", 0, "lena", 0)}
-    bench = NASDIPBench(scored(tmp_path / "data", lambda row: row["seed"] != 1, missing=missing))
+    bench = scored(keep=lambda row: row["seed"] != 1, missing=missing)
     assert bench.query(3, "boat", "denoise").seeds == (1,)
     assert KEY not in bench.scores(3, "boat", "denoise")
     assert bench.scores(3, "boat", "denoise", seed=0)[KEY] == of_seed(3, 0)
@@ -92,22 +92,16 @@ def test_where_no_default_seed_was_scored_there_is_no_value(tmp_path):
     assert reason == "0 pairs, 2 are needed"
 
 
-def test_a_seed_that_was_scored_in_part_is_no_reason_to_have_no_mean(tmp_path):
-    bench = NASDIPBench(
-        scored(tmp_path / "data", lambda row: row["seed"] != 1 or row["arch_id"] == 3)
-    )
+def test_a_seed_that_was_scored_in_part_is_no_reason_to_have_no_mean(scored):
+    bench = scored(keep=lambda row: row["seed"] != 1 or row["arch_id"] == 3)
     for a in (2, 3):
         assert bench.scores(a, "boat", "denoise")[KEY] == of_seed(a, 0)
     assert bench.scores(3, "boat", "denoise", seed=1)[KEY] == of_seed(3, 1)
     assert KEY not in bench.scores(2, "boat", "denoise", seed=1)
 
 
-def test_without_runs_all_scored_seeds_count(tmp_path):
-    runs = {
-        (LOW, "denoise", a, image, seed)
-        for a in range(COUNT) for image in synthetic.IMAGES for seed in (0, 1)
-    }  # fmt: skip
-    bench = NASDIPBench(scored(tmp_path / "data", missing=runs))
+def test_without_runs_all_scored_seeds_count(scored):
+    bench = scored(missing={*product([LOW], ["denoise"], range(COUNT), IMAGES, (0, 1))})
     assert bench.scores(3, "boat", "denoise")[KEY] == (of_seed(3, 0) + of_seed(3, 1)) / 2
     assert bench.scores(3, "boat", "denoise", seed=1)[KEY] == of_seed(3, 1)
 
@@ -116,14 +110,14 @@ def test_the_mean_of_a_null_is_none(tmp_path):
     def null(row: dict) -> dict:
         return {"value": None} if (row["seed"], row["arch_id"]) == (1, 4) else {}
 
-    bench = NASDIPBench(change_rows(scored(tmp_path / "data"), "scores", each(null)))
+    bench = NASDIPBench(change_rows(write(tmp_path / "data"), "scores", each(null)))
     assert math.isnan(bench.scores(4, "boat", "denoise")[KEY])
     assert bench.scores(4, "boat", "denoise", seed=0)[KEY] == of_seed(4, 0)
 
 
 @pytest.mark.parametrize("seed", [1, None])
 def test_a_score_that_is_there_twice_is_refused(tmp_path, seed):
-    path = scored(tmp_path / "data")
+    path = write(tmp_path / "data")
     rows = pq.read_table(path / "scores.parquet").to_pylist()
     one = next(row for row in rows if row["seed"] == seed)
     change_rows(path, "scores", lambda rows: [*rows, one])
@@ -139,13 +133,8 @@ def test_a_score_that_is_there_twice_is_refused(tmp_path, seed):
 
 def test_tau_is_of_runs_and_scores_of_one_seed(bench):
     values = {seed: [of_seed(a, seed) for a in range(COUNT)] for seed in (0, 1)}
-    psnr = {
-        seed: [
-            bench.query(a, "lena", "denoise", seed=seed).best_psnr_smooth_db for a in range(COUNT)
-        ]
-        for seed in (0, 1)
-    }
-    taus = [kendalltau(psnr[seed], values[seed]).statistic for seed in (0, 1)]
+    psnr = bench.runs.block("denoise").column("best_psnr_smooth_db")[:, 0]  # on lena
+    taus = [kendalltau(psnr[:, seed], values[seed]).statistic for seed in (0, 1)]
     assert taus[0] != pytest.approx(taus[1])
     for seed, wanted in ((0, taus[0]), (1, taus[1]), (None, np.mean(taus))):
         tau = bench.kendall("denoise", seed=seed).loc["lena", ("psd_db_mse", "corrupted")]
@@ -174,9 +163,8 @@ def test_cohorts_are_ranked_by_the_scores_of_their_seed(bench, seed):
     assert blind == [-float(a) for a in range(COUNT)]
 
 
-def test_a_cohort_of_a_seed_without_scores_says_so(tmp_path):
-    path = scored(tmp_path / "data", lambda row: row["seed"] != 1)
-    bench = NASDIPBench(synthetic.add_distances(path, LOW, "denoise"))
+def test_a_cohort_of_a_seed_without_scores_says_so(scored):
+    bench = scored(keep=lambda row: row["seed"] != 1, distances=True)
     with pytest.raises(ConfigError, match=r"n 5 must .* from 1 to 0, .* with seed 1$"):
         bench.isnas("lena", "denoise", "psd_db_mse", n=5, seed=1)
     assert bench.isnas("lena", "denoise", "psd_db_mse", n=5).seed == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +18,7 @@ from nasdip_bench.errors import ConfigError, MissingRunError, UnknownNameError
 from nasdip_bench.space import sample_architectures
 from nasdip_bench.space.cost import architecture_cost
 from tests import synthetic
-from tests.synthetic import LOW
+from tests.synthetic import LOW, change_rows, each
 
 HIGH = "r64"
 BEST = "best_psnr_smooth_db"
@@ -27,9 +26,8 @@ COUNT, LAST = 12, 40  # iterations of LOW, and its stop
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    path = synthetic.write_release(tmp_path_factory.mktemp("simulator") / "data")
-    return NASDIPBench(synthetic.add_distances(path, LOW, "denoise"))
+def bench(release):
+    return release(distances=True)
 
 
 def low(bench, budget=None, **options) -> Simulator:
@@ -54,14 +52,8 @@ def test_what_is_seen_is_the_recorded_curve_and_asking_again_is_free(bench):
 def test_seconds_that_were_not_recorded_are_not_taken_for_a_price(tmp_path):
     """As in an imported release. NaN on the clock would let a search go on for ever."""
     path = synthetic.small(tmp_path / "data")
-    for name in ("runs", "scores"):
-        rows = pq.read_table(path / f"{name}.parquet").to_pylist()
-        synthetic.write_table(
-            path,
-            name,
-            [row | dict.fromkeys({"seconds", "processor_seconds"} & row.keys()) for row in rows],
-        )
-    synthetic.rehash(path)
+    for table, columns in (("runs", ("seconds", "processor_seconds")), ("scores", ("seconds",))):
+        change_rows(path, table, each(lambda row, names=columns: dict.fromkeys(names)))
     bench = NASDIPBench(path)
     with pytest.raises(ConfigError, match="have no recorded seconds to charge: CostModel"):
         low(bench, 5, cost="recorded")
@@ -72,14 +64,6 @@ def test_seconds_that_were_not_recorded_are_not_taken_for_a_price(tmp_path):
     assert np.isfinite(sim.clock)
 
 
-def test_recorded_cost_is_the_share_of_the_recorded_seconds(bench):
-    sim = low(bench, cost="recorded")
-    first, rest = sim.train(4, 10), sim.train(4)  # a run of architecture a takes 10 + a seconds
-    assert (first.seconds, first.continued) == (pytest.approx(14 * 10 / LAST), False)
-    assert (rest.seconds, rest.continued) == (pytest.approx(14 * 30 / LAST), True)
-    assert "recorded processor seconds" in repr(sim)
-
-
 def test_waits_of_the_builder_are_not_charged(tmp_path):
     """Time of the processor counts, for prices, limits and the rate; wall time is only told."""
     path = synthetic.small(tmp_path / "data")
@@ -88,9 +72,7 @@ def test_waits_of_the_builder_are_not_charged(tmp_path):
         return [low(bench, cost=cost).seconds(4) for cost in ("recorded", "flops")]
 
     quiet = prices(NASDIPBench(path))
-    rows = pq.read_table(path / "runs.parquet").to_pylist()
-    synthetic.write_table(path, "runs", [row | {"seconds": 7 * row["seconds"]} for row in rows])
-    synthetic.rehash(path)
+    change_rows(path, "runs", each(lambda row: {"seconds": 7 * row["seconds"]}))
     busy = NASDIPBench(path)
     assert prices(busy) == quiet
     cost = busy.cost(4, "denoise", image="lena")
@@ -186,9 +168,8 @@ def test_iterations_that_were_not_kept_are_refused(bench):
     absent = next(i for i in range(1, 600) if i not in kept)
     with pytest.raises(UnknownNameError, match=f"iteration {absent} .* was not kept.*nearest kept"):
         sim.train(0, absent)
-    for wrong in (0, 601, 2.5, True):
-        with pytest.raises(UnknownNameError, match="must be a whole number from 1 to 600"):
-            sim.train(0, wrong)
+    with pytest.raises(UnknownNameError, match="True must be a whole number from 1 to 600"):
+        sim.train(0, True)
     assert sim.clock == 0
     assert sim.kept(absent) == max(i for i in kept if i < absent)
     assert sim.kept(0.3) == 1
@@ -266,12 +247,10 @@ def test_history_has_a_row_for_every_paid_query(bench):
     frame = sim.history()
     assert frame["query"].tolist() == ["psd_db_strip_mse/corrupted", "train", "train", "train"]
     assert frame["arch_id"].tolist() == [2, 2, 5, 2]
-    assert frame["iterations"].isna().tolist() == [True, False, False, False]
-    assert frame["iterations"].tolist()[1:] == [10, 40, 40]
+    assert frame["iterations"].fillna(-1).tolist() == [-1, 10, 40, 40]
     assert frame["continued"].tolist()[1:] == [False, False, True]
     assert frame["score"][0] == 4.0
-    assert frame["incumbent"].isna().tolist() == [True, False, False, False]
-    assert frame["incumbent"].tolist()[1:] == [2, 5, 5]
+    assert frame["incumbent"].fillna(-1).tolist() == [-1, 2, 5, 5]
     assert frame["clock"].is_monotonic_increasing
     assert frame["clock"].iloc[-1] == pytest.approx(frame["seconds"].sum())
     assert math.isnan(frame["regret"][0])
@@ -311,10 +290,8 @@ def test_nearest_agrees_with_the_neighbours_of_the_release(bench):
     for arch in range(COUNT):
         near = bench.neighbours(arch, k=COUNT - 1)
         distance = {bench.arch_id(one): far for one, far in near} | {arch: 0}
-        found = sim.nearest(arch, COUNT)
-        assert found[0] == arch
-        assert sorted(found) == list(range(COUNT))
-        assert found == sorted(range(COUNT), key=lambda one: (distance[one], one))
+        by_distance = sorted(range(COUNT), key=lambda one: (distance[one], one))
+        assert sim.nearest(arch, COUNT) == by_distance
     outside = sample_architectures(COUNT + 1)[-1]
     (stand_in,) = sim.nearest(outside)
     assert bench[stand_in] == bench.neighbours(outside, k=1)[0][0]
@@ -347,10 +324,9 @@ def test_settings_are_checked(bench):
     assert list(read_runs(bench, "denoise", "lena")) == ["lena"]
 
 
-def test_an_image_without_runs_is_refused_and_without_results_has_no_regret(tmp_path):
+def test_an_image_without_runs_is_refused_and_without_results_has_no_regret(small):
     lena, boat = ({(LOW, "denoise", a, image, 0) for a in (0, 1)} for image in ("lena", "boat"))
-    path = synthetic.small(tmp_path / "data", count=2, missing=lena, diverged=boat)
-    bench = NASDIPBench(path)
+    bench = small(count=2, missing=lena, diverged=boat)
     with pytest.raises(MissingRunError, match="no run of 'denoise' on 'lena' .* to simulate from"):
         open_simulator(bench, "lena", "denoise")
     sim = open_simulator(bench, "boat", "denoise")
@@ -447,21 +423,19 @@ def test_the_test_is_on_the_other_seed(bench):
             sim.train(0)
 
 
-def test_a_test_needs_a_choice_and_another_seed(bench, tmp_path):
+def test_a_test_needs_a_choice_and_another_seed(bench, release):
     with pytest.raises(ConfigError, match="there is no choice to test"):
         open_simulator(bench, "lena", "denoise", fidelity=HIGH).test()
     alone = low(bench)
     alone.train(0)
     with pytest.raises(MissingRunError, match="has only runs of seed 0"):
         alone.test()
-    path = synthetic.write_release(
-        tmp_path / "data",
+    partial = release(
         fidelities=(HIGH,),
         tasks=("denoise",),
         missing={(HIGH, "denoise", a, "lena", 1) for a in (0, 11)},  # 0 is the best elsewhere
         diverged={(HIGH, "denoise", 3, "lena", 1)},
     )
-    partial = NASDIPBench(path)
     sim = partial.simulator("lena", "denoise")
     sim.choose(11)
     with pytest.raises(MissingRunError, match="no run of seed 1 to be judged by.*held_out=True"):
