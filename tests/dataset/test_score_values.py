@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.dataset.score_values import read_score_values, score_values_bytes
-from nasdip_bench.verify.tables import find_problems
-from tests import synthetic
 
 VALUES = np.array([[1, 2, 3], [4, np.nan, np.nan], [-0.0, 1e-30, 3e38]], np.float32)
 
@@ -56,39 +53,3 @@ def test_a_release_has_the_values_that_were_built(small_build, tmp_path):
             assert value == np.mean(row["values"])
             counted += 1
     assert counted == len(stated)
-
-
-@pytest.fixture
-def sound(tmp_path):
-    return synthetic.write_release(tmp_path / "data", count=3, fidelities=("r64c16i40",))
-
-
-def rewritten(path, values):
-    (path / "score_values.h5").write_bytes(score_values_bytes(values))
-    synthetic.rehash(path)
-    return find_problems(path)
-
-
-def test_verify_compares_them_with_the_table(sound):
-    values = DatasetFolder(sound).score_values().copy()
-    assert rewritten(sound, values) == []
-    rows = pq.read_table(sound / "scores.parquet").to_pylist()
-    one = next(number for number, row in enumerate(rows) if row["value"] == 2)
-    off = values.copy()
-    off[one] += 1
-    assert rewritten(sound, off) == [
-        f"scores: 1 rows have a value that is not the mean in score_values.h5 (row {one})"
-    ]
-    more = np.concatenate([values, np.full_like(values, np.nan)], axis=1)
-    assert rewritten(sound, more) == []
-    more[one, 1] = more[one, 0]
-    assert rewritten(sound, more) == [
-        f"scores: 1 rows have other inits than values in score_values.h5 (row {one})"
-    ]
-    [problem] = rewritten(sound, values[:-1])
-    assert f"score_values.h5 has the shape {values[:-1].shape}, there are {len(rows)}" in problem
-    (sound / "score_values.h5").unlink()
-    synthetic.rehash(sound)
-    assert find_problems(sound)[0] == (
-        "score_values.h5 is not listed in manifest.json, which a dataset with these tasks must have"
-    )
