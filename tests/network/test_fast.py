@@ -193,8 +193,8 @@ def test_it_does_fewer_operations():
     assert ratio(262, every) < 0.9  # ReLU: chains share their beginnings
     assert ratio(0, every) < 0.85  # bilinear, conv 1: at low resolution
     for cell in FAMILIES:
-        # Interpolation as a product is counted here, and torch's own is not.
-        assert ratio(cell, SKIP) < 1.1, cell
+        # Interpolation as a product is counted here, and torch's own is not: a sixth at most.
+        assert ratio(cell, SKIP) < 1.17, cell
 
 
 def test_a_network_is_gone_when_nobody_holds_it():
