@@ -20,7 +20,7 @@ from nasdip_bench.space import Architecture
 from nasdip_bench.tasks import Denoise, Inpaint, SuperResolve, Task
 from tests.stacks import new_networks, new_problems, new_truth, new_z
 
-ARCH = Architecture(172, "0000011001001001100111101")
+ARCH = Architecture(60, "0" * 25)
 ITERATIONS = 110  # longer than the longest window
 RUNS = 2
 
