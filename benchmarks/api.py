@@ -15,7 +15,7 @@ import time
 import timeit
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +149,9 @@ def _figures(data: Path, scratch: Path) -> list[Figure]:
     parts = f"curves/{bench.fidelities[0]}-{TASK}-"
     stored = sum(file.size for path, file in bench.manifest.files.items() if path.startswith(parts))
 
-    def memory(place: int) -> float:
-        return float(_output(MEMORY.format(data=str(data))).split()[place])
+    @cache
+    def memory() -> list[float]:
+        return [float(number) for number in _output(MEMORY.format(data=str(data))).split()]
 
     def held(_: int) -> float:
         return float(values.nbytes)
@@ -188,10 +189,10 @@ def _figures(data: Path, scratch: Path) -> list[Figure]:
             0.3,
             partial(_fresh, FIRST_FLOOR.format(array=str(scratch / "values.npy"))),
         ),
-        Figure("memory after opening", lambda _: memory(0), 20e6, unit="B", once=True),
-        Figure("memory after a query", lambda _: memory(1), None, held, "B", True),
+        Figure("memory after opening", lambda _: memory()[0], 20e6, unit="B", once=True),
+        Figure("memory after a query", lambda _: memory()[1], None, held, "B", True),
         Figure(
-            "memory after a query, kendall and a curve", lambda _: memory(2), unit="B", once=True
+            "memory after a query, kendall and a curve", lambda _: memory()[2], unit="B", once=True
         ),
         again("query again, by row", lambda: bench.query(1, image, TASK), value),
         again("query again, by string", lambda: bench.query(code, image, TASK), value),

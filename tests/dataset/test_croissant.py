@@ -12,7 +12,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from nasdip_bench.builder import cli
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.dataset import MANIFEST, DatasetFolder
 from nasdip_bench.dataset.croissant import CROISSANT, Publication, croissant_json
@@ -22,6 +21,7 @@ from nasdip_bench.fidelity import FOREIGN_PROTOCOL
 from nasdip_bench.storage.files import sha256_bytes
 from nasdip_bench.verify import verify
 from tests import synthetic
+from tests.builds import nasdip_build
 
 MLCOMMONS_TYPES = {
     "string": str,
@@ -66,18 +66,10 @@ def test_every_file_is_there_with_its_size_and_hash(released: Path, described: d
         assert file["sha256"] == sha256_bytes(content)
         assert file["contentSize"] == f"{len(content)} B"
         assert file["contentUrl"] == path
-    assert {
-        "curves/r64c16i40-denoise-s0-0.h5",
-        "observables/r64c16i40-inpaint-s0-0.h5",
-        "distances/r64c16i40-denoise.h5",
-        "score_values.h5",
-        "runs.parquet",
-    } <= files.keys()
-    for path, file in files.items():
-        suffix = path.rpartition(".")[2]
-        assert file["encodingFormat"] == f"application/x-{'hdf5' if suffix == 'h5' else suffix}"
-    said = [file["description"] for file in files.values()]
-    assert len({*said}) == 6 + 5  # of each table, of each kind of other file
+        kind = {".h5": "hdf5", ".parquet": "parquet"}[Path(path).suffix]
+        assert file["encodingFormat"] == f"application/x-{kind}"
+    said = {file["description"] for file in files.values()}
+    assert len(said) == 6 + 5  # of each table, of each kind of other file
 
 
 def test_the_manifest_covers_it(released: Path, described: dict):
@@ -120,23 +112,14 @@ def test_every_column_is_described_as_the_files_have_it(released: Path, describe
     }
 
 
-REQUIRED = {  # by the NeurIPS track on evaluations and datasets, 2026
-    "rai:dataLimitations",
-    "rai:dataBiases",
-    "rai:personalSensitiveInformation",
-    "rai:dataUseCases",
-    "rai:dataSocialImpact",
-    "rai:hasSyntheticData",
-    "prov:wasDerivedFrom",
-    "prov:wasGeneratedBy",
-}
-
-
 def test_limits_uses_and_origins_are_stated(released: Path, described: dict):
-    assert described.keys() >= REQUIRED
-    assert described["conformsTo"] == [
-        "http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"
-    ]  # fmt: skip
+    required = (  # by the NeurIPS track on evaluations and datasets, 2026
+        "rai:dataLimitations rai:dataBiases rai:personalSensitiveInformation rai:dataUseCases "
+        "rai:dataSocialImpact rai:hasSyntheticData prov:wasDerivedFrom prov:wasGeneratedBy"
+    )
+    assert described.keys() >= {*required.split()}
+    versions = [f"http://mlcommons.org/croissant/{one}" for one in ("1.0", "RAI/1.0")]
+    assert described["conformsTo"] == versions
     manifest = DatasetFolder(released).manifest
     assert "ten images" in described["rai:dataBiases"]
     sources = [origin["name"] for origin in described["prov:wasDerivedFrom"]]
@@ -164,21 +147,10 @@ def test_releases_without_one_stay_readable(source: Path, released: Path, tmp_pa
     assert (data / CROISSANT).read_text() == "{}"
 
 
-def test_a_release_of_releases_has_one_of_its_own(source: Path, released: Path, tmp_path: Path):
-    release([released, source], tmp_path / "both", version="2.0.0")
-    found = json.loads((tmp_path / "both" / CROISSANT).read_text("utf-8"))
-    assert found["version"] == "2.0.0"
-    assert verify(tmp_path / "both") == []
-    assert synthetic.same_files(released, tmp_path / "both")
-
-
-def test_who_published_it_can_be_said(source: Path, tmp_path: Path, monkeypatch, capsys):
+def test_who_published_it_can_be_said(source: Path, tmp_path: Path, capsys):
     said = ["--licence", "CC-BY-4.0", "--creator", "Ours & Co", "--url", "https://example.org/d"]
-    command = ["nasdip-build", "release", str(source), "--out", str(tmp_path / "d"), *said]
-    monkeypatch.setattr(sys, "argv", command)
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 0, capsys.readouterr().err
+    status, _, err = nasdip_build(capsys, "release", source, "--out", tmp_path / "d", *said)
+    assert status == 0, err
     found = json.loads((tmp_path / "d" / CROISSANT).read_text("utf-8"))
     assert found["license"] == "https://spdx.org/licenses/CC-BY-4.0.html"
     assert found["creator"]["name"] == "Ours & Co"

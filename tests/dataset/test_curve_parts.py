@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -22,12 +21,10 @@ from nasdip_bench.dataset.curve_parts import (
     read_part,
 )
 from nasdip_bench.dataset.curves import CODES, MISSING, kept_points
-from nasdip_bench.dataset.distances import distances_bytes
-from nasdip_bench.dataset.score_values import score_values_bytes
 from nasdip_bench.errors import DatasetError
 from nasdip_bench.observables import CURVES
-from tests.dataset.test_distances import small
-from tests.dataset.test_score_values import VALUES
+from tests import synthetic
+from tests.modules import ROOT
 
 LENGTH, STOP, RUNS = 700, 300, 5
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -85,19 +82,17 @@ def test_the_file_states_its_codes(kind):
             }
 
 
-def test_another_process_writes_the_same_bytes_later():
-    """Of each kind of file; HDF5 would note seconds."""
-    contents = [part_bytes(part(kind)) for kind in KINDS]
-    contents += [distances_bytes(small()), score_values_bytes(VALUES)]
+def test_another_process_writes_the_same_bytes_later(tmp_path):
+    """Files of all kinds; HDF5 would note seconds."""
     script = (
         "import sys, time; time.sleep(1)\n"
-        "from tests.dataset.test_curve_parts import *\n"
-        "sys.stdout.buffer.write(b''.join(part_bytes(part(kind)) for kind in KINDS))\n"
-        "sys.stdout.buffer.write(distances_bytes(small()) + score_values_bytes(VALUES))"
+        "from tests.synthetic import *\n"
+        "add_distances(small(Path(sys.argv[1]), count=3), LOW, 'denoise')"
     )
-    command, above = [sys.executable, "-c", script], Path(__file__).parents[2]
-    done = subprocess.run(command, capture_output=True, check=True, cwd=above)
-    assert done.stdout == b"".join(contents)
+    one, other = tmp_path / "one", tmp_path / "other"
+    synthetic.add_distances(synthetic.small(one, count=3), synthetic.LOW, "denoise")
+    subprocess.run([sys.executable, "-c", script, other], check=True, cwd=ROOT)
+    assert synthetic.same_files(one, other)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n", b"PAR1", bytes(4096)])

@@ -81,8 +81,9 @@ def test_codes_are_thousandths_of_a_decibel():
 # Files
 
 
-def small(architectures: int = 4, images: int = 2, seeds: tuple[int, ...] = (0, 3)) -> Distances:
-    source, shape = np.random.default_rng(1), (images, len(seeds))
+def small(architectures: int = 4, seeds: tuple[int, ...] = (0, 3)) -> Distances:
+    """Of two images."""
+    source, shape = np.random.default_rng(1), (2, len(seeds))
     pairs, truth, corrupted = (
         source.integers(10_000, 40_000, (*shape, last)).astype(np.uint16)
         for last in (architectures * (architectures - 1) // 2, architectures, architectures)
@@ -93,7 +94,7 @@ def small(architectures: int = 4, images: int = 2, seeds: tuple[int, ...] = (0, 
 @pytest.mark.parametrize("architectures", [1, 2, 4, 66])
 @pytest.mark.parametrize("seeds", [(), (0,), (0, 3)])
 def test_what_is_written_is_read(architectures, seeds):
-    written = small(architectures, 2, seeds)
+    written = small(architectures, seeds)
     found = read_distances(distances_bytes(written), "d.h5")
     for one, other in zip(found, written, strict=True):
         assert one.dtype == other.dtype
@@ -229,21 +230,7 @@ def test_distances_are_those_of_the_restorations(whole, whole_release, task):
             assert square[0, 1] == pytest.approx(np.mean((of[0] - of[1]) ** 2), rel=2e-4)
 
 
-def test_an_earlier_release_keeps_its_distances(first, further, tmp_path):
-    before = released([first], tmp_path / "before")
-    after = released([tmp_path / "before", further], tmp_path / "after")
-    assert names_of(after) == [*map(str, ARCHITECTURES)]
-    old, new = (folder.distances("early", "denoise") for folder in (before, after))
-    # Those of `further` were never compared with them: of two equal groups the first is kept.
-    np.testing.assert_array_equal(
-        new.truth[:, 0], [[*row, MISSING, MISSING] for row in old.truth[:, 0]]
-    )
-    np.testing.assert_array_equal(new.pairs[:, 0, 0], old.pairs[:, 0, 0])
-    assert (new.pairs[:, 0, 1:] == MISSING).all()
-    assert find_problems(after.path) == []
-
-
-def test_the_larger_of_two_groups_that_were_never_compared_is_kept(first, whole, tmp_path):
+def test_the_larger_of_two_groups_that_were_never_compared_is_kept(first, tmp_path):
     """Three architectures at hand, and two earlier ones, of which one is among them."""
     released([first], tmp_path / "before")
     rest = built(tmp_path / "rest", [ARCHITECTURES[place] for place in (0, 2, 3)])
@@ -324,7 +311,7 @@ def test_a_run_that_diverged_has_none(tmp_path):
 
 
 def test_a_release_of_scores_alone_has_no_folder_for_them(tmp_path):
-    built(tmp_path / "b", train=False, scoring_inits=2)
+    built(tmp_path / "b", ARCHITECTURES[:1], train=False, scoring_inits=1, scores=("flops",))
     data = released([tmp_path / "b"], tmp_path / "data")
     assert not (tmp_path / "data" / "distances").exists()
     assert not data.has_distances("early", "denoise")
@@ -350,13 +337,8 @@ FILE = f"distances/{LOW}-denoise.h5"
 
 @pytest.fixture
 def sound(tmp_path) -> Path:
-    path = synthetic.write_release(
-        tmp_path / "data",
-        count=4,
-        fidelities=(LOW,),
-        seeds={LOW: (0, 2)},
-        diverged={(LOW, "denoise", 1, "lena", 0)},
-    )
+    diverged = {(LOW, "denoise", 1, "lena", 0)}
+    path = synthetic.small(tmp_path / "data", count=4, seeds={LOW: (0, 2)}, diverged=diverged)
     synthetic.add_distances(path, LOW, "denoise", without={(2, "lena", 0)})
     assert find_problems(path) == []
     return path

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.release.release import release
 from nasdip_bench.dataset import DatasetFolder
 from nasdip_bench.dataset.score_values import read_score_values, score_values_bytes
-from nasdip_bench.verify.tables import find_problems
-from tests import synthetic
-
-VALUES = np.array([[1, 2, 3], [4, np.nan, np.nan], [-0.0, 1e-30, 3e38]], np.float32)
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (1, 1), (0, 5), (3, 0), (5000, 3)])
@@ -25,9 +22,10 @@ def test_what_is_written_is_read(shape):
 
 
 def test_not_a_bit_is_lost():
-    content = score_values_bytes(VALUES)
-    np.testing.assert_array_equal(read_score_values(content), VALUES)
-    assert np.signbit(read_score_values(content)[2, 0])
+    values = np.array([[1, 2, 3], [4, np.nan, np.nan], [-0.0, 1e-30, 3e38]], np.float32)
+    found = read_score_values(score_values_bytes(values))
+    np.testing.assert_array_equal(found, values)
+    assert np.signbit(found[2, 0])
 
 
 # In a release
@@ -40,55 +38,13 @@ def test_a_release_has_the_values_that_were_built(small_build, tmp_path):
     found = folder.score_values()
     assert found.shape[1] == 2
     key = ("image", "task", "fidelity", "seed", "proxy", "reference")
-    stated = {}
-    for row, values in zip(folder.table("scores").to_pylist(), found, strict=True):
-        stated[names[row["arch_id"]], *(row[name] for name in key)] = (row["value"], values)
-        there = values[~np.isnan(values)]
-        assert len(there) == row["inits"]
-        np.testing.assert_allclose(there.astype(np.float64).mean(), row["value"], rtol=1e-6)
-    assert {int((~np.isnan(values)).sum()) for values in found} == {1, 2}
-    counted = 0
+    single = {
+        (names[row["arch_id"]], *(row[name] for name in key)): values
+        for row, values in zip(folder.table("scores").to_pylist(), found, strict=True)
+    }
     for table in BuildFolder(small_build).read("scores"):
         for row in table.to_pylist():
-            value, values = stated[row["architecture"], *(row[name] for name in key)]
-            wanted = np.array(row["values"], np.float32)
-            np.testing.assert_array_equal(values[: len(wanted)], wanted)
-            assert value == np.mean(row["values"])
-            counted += 1
-    assert counted == len(stated)
-
-
-@pytest.fixture
-def sound(tmp_path):
-    return synthetic.write_release(tmp_path / "data", count=3, fidelities=("r64c16i40",))
-
-
-def rewritten(path, values):
-    (path / "score_values.h5").write_bytes(score_values_bytes(values))
-    synthetic.rehash(path)
-    return find_problems(path)
-
-
-def test_verify_compares_them_with_the_table(sound):
-    values = DatasetFolder(sound).score_values().copy()
-    assert rewritten(sound, values) == []
-    rows = pq.read_table(sound / "scores.parquet").to_pylist()
-    one = next(number for number, row in enumerate(rows) if row["value"] == 2)
-    off = values.copy()
-    off[one] += 1
-    assert rewritten(sound, off) == [
-        f"scores: 1 rows have a value that is not the mean in score_values.h5 (row {one})"
-    ]
-    more = np.concatenate([values, np.full_like(values, np.nan)], axis=1)
-    assert rewritten(sound, more) == []
-    more[one, 1] = more[one, 0]
-    assert rewritten(sound, more) == [
-        f"scores: 1 rows have other inits than values in score_values.h5 (row {one})"
-    ]
-    [problem] = rewritten(sound, values[:-1])
-    assert f"score_values.h5 has the shape {values[:-1].shape}, there are {len(rows)}" in problem
-    (sound / "score_values.h5").unlink()
-    synthetic.rehash(sound)
-    assert find_problems(sound)[0] == (
-        "score_values.h5 is not listed in manifest.json, which a dataset with these tasks must have"
-    )
+            values = single.pop((row["architecture"], *(row[name] for name in key)))
+            wanted = [*row["values"], math.nan][:2]  # of the structure alone there is one
+            np.testing.assert_array_equal(values, np.array(wanted, np.float32))
+    assert not single

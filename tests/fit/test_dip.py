@@ -41,8 +41,8 @@ def new_network(channels: int = 1, seed: int = 0) -> nn.Module:
 
 def run(truth: np.ndarray, task: Task, iterations: int, **options) -> Fit:
     channels, height, width = truth.shape
-    z = draw_z(channels, height, width, "z")
     problem = Problem(task, task.corrupt(truth, "test"), truth)
+    z = draw_z(channels, height, width, "z")
     return fit(new_network(channels), problem, z, 7, iterations, **options)
 
 
@@ -111,13 +111,12 @@ def test_the_record_equals_a_plain_recomputation(truth):
 
 @pytest.mark.parametrize(
     ("task", "channels"),
-    [(Denoise(), 1), (Inpaint(), 3), (SuperResolve(2), 3), (SuperResolve(8), 1)],
+    [(Denoise(), 1), (Inpaint(), 3), (SuperResolve(2), 3)],
 )
 def test_every_task_learns(truth, task, channels):
-    image = np.repeat(truth, channels, 0) * np.linspace(1, 0.8, channels, dtype=np.float32).reshape(
-        -1, 1, 1
-    )
-    result = run(image, task, 60)
+    shades = np.linspace(1, 0.8, channels, dtype=np.float32)
+    image = truth * shades[:, None, None]
+    result = run(image, task, 40)
     assert result.loss[-1] < 0.5 * result.loss[0]
     assert result.psnr_db[-10:].mean() > result.psnr_db[0] + 1
     assert result.smoothed.shape == image.shape
@@ -155,7 +154,7 @@ def test_without_a_ground_truth_there_is_no_psnr(truth):
 
 
 def test_bfloat16_learns_with_a_float32_output(truth):
-    result, plain = run(truth, Denoise(), 40, precision="bf16"), run(truth, Denoise(), 40)
+    result, plain = run(truth, Denoise(), 15, precision="bf16"), run(truth, Denoise(), 15)
     assert result.psnr_db[-1] == pytest.approx(plain.psnr_db[-1], abs=1.5)
     assert not np.array_equal(result.psnr_db, plain.psnr_db)
     assert result.smoothed.dtype == np.float32

@@ -51,9 +51,6 @@ def test_what_cannot_be_used_is_refused(folder, tmp_path):
     save(folder / "wall.tiff")
     with pytest.raises(ImageError, match="two files called 'wall'"):
         load_images("user", folder=folder)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ImageError, match=r"has no image: files that end in \.png"):
-        load_images("user", folder=tmp_path / "empty")
 
 
 def test_images_that_do_not_fit_the_fidelity_are_refused_before_anything_is_built(folder):

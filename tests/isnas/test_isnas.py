@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +33,13 @@ from nasdip_bench.isnas import (
 from nasdip_bench.isnas.config import SearchConfig
 from nasdip_bench.isnas.estimate import choose_threads, estimate
 from nasdip_bench.isnas.image import Degraded
-from nasdip_bench.isnas.ranking import check_score, mean_scores, ranked, scored_image
+from nasdip_bench.isnas.ranking import (
+    check_score,
+    mean_scores,
+    ranked,
+    scored_image,
+    searched_score,
+)
 from nasdip_bench.isnas.resized import resized
 from nasdip_bench.isnas.search import SearchResult
 from nasdip_bench.isnas.selection import closest, get_selector, weights
@@ -175,13 +180,13 @@ def test_scores_are_means_over_initialisations(photo):
     names = ["psd_db_mse", "psd_99_bandwidth", "psd_strip_hist_emd"]
     problem = corrupt(photo, Denoise(), "camera")
     image = scored_image(problem, names)
-    for arch in sample_architectures(3, purpose="candidates"):
-        found = mean_scores(arch, image, channels=16, inits=3)
-        outputs = [o for _, (_, _, o) in initialisations(arch, problem.shape, 16, 3, "cpu")]
-        assert set(found) == set(names)
-        for name in names:
-            values = [score(name, output, problem.observation.corrupted) for output in outputs]
-            assert found[name] == pytest.approx(np.mean(values))
+    [arch] = sample_architectures(1)
+    found = mean_scores(arch, image, channels=16, inits=3)
+    outputs = [o for _, (_, _, o) in initialisations(arch, problem.shape, 16, 3, "cpu")]
+    assert set(found) == set(names)
+    for name in names:
+        values = [score(name, output, problem.observation.corrupted) for output in outputs]
+        assert found[name] == pytest.approx(np.mean(values))
 
 
 def test_the_best_come_first_and_no_numbers_last():
@@ -192,10 +197,18 @@ def test_the_best_come_first_and_no_numbers_last():
 
 
 def test_scores_without_a_direction_cannot_rank():
-    with pytest.raises(ConfigError, match="ranks only by scores where lower is better"):
-        check_score("parameters")
+    for name in ("parameters", "zen"):
+        with pytest.raises(ConfigError, match=f"'{name}' .* only by scores where lower is better"):
+            check_score(name)
     with pytest.raises(UnknownNameError, match="unknown score 'psd'"):
         check_score("psd")
+
+
+def test_a_score_against_the_ground_truth_cannot_rank():
+    for name in ("psd_db_mse/corrupted", "psd_99_bandwidth/none"):
+        assert searched_score(name) == name.partition("/")[0]
+    with pytest.raises(UnknownNameError, match="unknown score 'psd_db_mse/ground_truth'"):
+        searched_score("psd_db_mse/ground_truth")
 
 
 def test_weights_are_those_of_paper_and_release():
@@ -491,9 +504,6 @@ def test_damaged_files_of_a_search_are_made_again(whole_search, tmp_path):
     fit.write_bytes(content)
     again = Search(problem, config, folder=tmp_path).run()
     np.testing.assert_array_equal(whole.restored, again.restored)
-    (tmp_path / "search.json").write_text('{"seed": 1}')
-    with pytest.raises(ConfigError, match="holds a search with"):
-        Search(problem, config, folder=tmp_path)
     (tmp_path / "search.json").write_text("{")
     with pytest.raises(ConfigError, match="cannot be read"):
         Search(problem, config, folder=tmp_path)
@@ -518,11 +528,6 @@ def test_bad_settings_are_refused(changes, message):
         quick_config(Denoise(), **changes)
 
 
-def test_the_settings_of_the_paper():
-    config = paper_config(Denoise())
-    assert (config.candidates, config.cohort, config.channels) == (4592, 15, 128)
-    assert (config.iterations, config.cohort_iterations) == (1200, 1200)
-    assert paper_config(Inpaint()).iterations == 9500
-    assert paper_config(SuperResolve(4)).iterations == 4500
+def test_iterations_of_a_cohort():
+    assert paper_config(Denoise(), "full").cohort_iterations == 1200
     assert paper_config(Denoise(), "resized").cohort_iterations == 350
-    json.dumps(asdict(config))

@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 import weakref
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -56,16 +57,11 @@ def assert_equal_pass(arch: Architecture, channels: int = 1, runs: int = 1) -> N
             assert gradients[name].abs().max() < 1e-9 * scale, name
 
 
-@pytest.mark.parametrize("block", range(3))
-def test_a_cell_of_every_family(block: int):
-    for cell in FAMILIES[block::3]:
-        assert_equal_pass(Architecture(cell, SKIP))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("block", range(9))
-def test_every_cell(block: int):
-    for cell in VALID_CELLS[block::9]:
+@pytest.mark.parametrize(
+    "cells", [FAMILIES, pytest.param(VALID_CELLS, marks=pytest.mark.slow)], ids=["families", "all"]
+)
+def test_a_cell_of_every_family(cells: Sequence[int]):
+    for cell in cells:
         assert_equal_pass(Architecture(cell, SKIP))
 
 
@@ -171,23 +167,23 @@ def test_the_maps_of_a_stack_keep_the_channels_last(cell: int):
     [pytest.param(i, marks=[pytest.mark.slow] if i % 9 else []) for i in range(len(FAMILIES))],
     ids=FAMILIES,
 )
-def test_forty_iterations_of_every_family(place: int):
+def test_fits_of_every_family(place: int):
     """All tasks, networks alone and stacks: those that are not slow have each."""
     arch, runs = Architecture(FAMILIES[place], SKIP), 1 + place // 9 % 2
     task = (Denoise(), Inpaint(), SuperResolve(4))[(place + place // 9) % 3]
     channels = 3 if task == Inpaint() else 1
     z, problems = new_z(channels), new_problems(task, runs, channels)
     stack = FastNetwork(stack_networks(new_networks(arch, runs, channels)))
-    found = fit_stack(stack, Problem.stack(problems), z, 3, 40)
+    found = fit_stack(stack, Problem.stack(problems), z, 3, 10)
     alone = zip(new_networks(arch, runs, channels), problems, strict=True)
     for one, (network, problem) in zip(found, alone, strict=True):
-        assert_one_fit(one, fit(network, problem, z, 3, 40))
+        assert_one_fit(one, fit(network, problem, z, 3, 10))
 
 
 def test_it_does_fewer_operations():
     def ratio(cell: int, skip: str) -> float:
         arch = Architecture(cell, skip)
-        plain = build_network(arch, 1, 1, 64)
+        plain = build_network(arch, 1, 1, 32)
         fast, z = FastNetwork(plain), torch.rand(1, 1, 64, 64)
         return counted_flops(fast, z) / counted_flops(plain, z)
 
@@ -197,8 +193,8 @@ def test_it_does_fewer_operations():
     assert ratio(262, every) < 0.9  # ReLU: chains share their beginnings
     assert ratio(0, every) < 0.85  # bilinear, conv 1: at low resolution
     for cell in FAMILIES:
-        # Interpolation as a product is counted here, and torch's own is not.
-        assert ratio(cell, SKIP) < 1.1, cell
+        # Interpolation as a product is counted here, and torch's own is not: a sixth at most.
+        assert ratio(cell, SKIP) < 1.17, cell
 
 
 def test_a_network_is_gone_when_nobody_holds_it():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -47,20 +48,42 @@ def run_stages(tmp_path: Path, stages, seconds: float) -> tuple[int, str]:
     return status, (tmp_path / "log.txt").read_text()
 
 
-def test_a_stage_that_fails_does_not_keep_the_later_ones(tmp_path: Path, capsys):
+PASS, FAIL, MORE = (python(f"raise SystemExit({status})") for status in (0, 3, 75))
+
+
+@pytest.mark.parametrize(
+    ("stages", "seconds", "status", "said"),
+    [
+        (  # one that fails does not keep the later ones, which share its time
+            [("one", 1, FAIL), ("two", 1, PASS)],
+            120,
+            1,
+            (r"== one: 60 s", r"== two: 1[12]\d s", r"one +3 ", r"two +0 "),
+        ),
+        (  # the time of a later one is kept for it
+            [("build", 1, PASS), ("carry", 0, python("print('SECONDS left')"), 40)],
+            100,
+            0,
+            (r"== build: 60 s", r"== carry: 40 s", r"\n24.0 left\n"),
+        ),
+        (  # what all need ends the rest if it fails
+            [("install", 0, FAIL, 50, True), ("two", 1, PASS)],
+            100,
+            1,
+            (r"without install nothing else can be done",),
+        ),
+        ([("one", 1, PASS), ("build", 1, MORE)], 60, 75, (r"build +75 ",)),  # is no failure
+        ([("one", 1, PASS)], 1, 1, (r"no time is left for it",)),
+    ],
+)
+def test_stages_share_the_time(tmp_path: Path, capsys, stages, seconds, status, said):
     from gpu import Stage
 
-    stages = [
-        Stage("one", 1, python("print('a'); raise SystemExit(3)")),
-        Stage("two", 1, python("print('SECONDS left')")),
-    ]
-    status, log = run_stages(tmp_path, stages, 120)
-    assert status == 1
-    assert "== one: 60 s" in log
-    assert float(log.rsplit("\n", 2)[1].split()[0]) == pytest.approx(104, abs=8)
+    found, log = run_stages(tmp_path, [Stage(*one) for one in stages], seconds)
     out = capsys.readouterr().out
-    assert "one            3" in out
-    assert "two            0" in out
+    assert found == status
+    assert all(re.search(one, log + out) for one in said), log + out
+    assert log.count("\n== ") == (1 if "without" in out else len(stages))
 
 
 def test_a_stage_that_runs_over_is_ended_with_what_it_started(tmp_path: Path, monkeypatch):
@@ -82,45 +105,12 @@ def test_a_stage_that_runs_over_is_ended_with_what_it_started(tmp_path: Path, mo
     assert not alive(int((tmp_path / "child").read_text()))
 
 
-def test_what_all_need_ends_the_rest_if_it_fails(tmp_path: Path):
-    from gpu import Stage
-
-    failing = python("raise SystemExit(3)")
-    stages = [Stage("install", 0, failing, seconds=50, needed=True), Stage("two", 1, python(""))]
-    status, log = run_stages(tmp_path, stages, 100)
-    assert status == 1
-    assert "== two" not in log
-
-
-def test_more_to_build_is_no_failure(tmp_path: Path):
-    from gpu import Stage
-
-    stages = [Stage("one", 1, python("")), Stage("build", 1, python("raise SystemExit(75)"))]
-    assert run_stages(tmp_path, stages, 60)[0] == 75
-    status, log = run_stages(tmp_path, stages[:1], 1)
-    assert status == 1
-    assert "no time is left for it" in log
-
-
 def options(tmp_path: Path, monkeypatch, *more: str):
     import gpu
 
     common = ["--seconds=1", f"--out={tmp_path}", f"--build={tmp_path / 'build'}"]
     monkeypatch.setattr(sys, "argv", ["gpu.py", *common, *more])
     return gpu._options()
-
-
-def test_the_time_of_a_later_stage_is_kept_for_it(tmp_path: Path):
-    from gpu import Stage
-
-    stages = [
-        Stage("build", 1, python("print('SECONDS left')")),
-        Stage("carry", 0, python("print('SECONDS left')"), seconds=40),
-    ]
-    status, log = run_stages(tmp_path, stages, 100)
-    assert status == 0
-    assert "== build: 60 s" in log
-    assert "== carry: 40 s" in log
 
 
 def test_the_tests_that_need_a_gpu_are_found(tmp_path: Path, monkeypatch):

@@ -12,6 +12,15 @@ ZERO_COST = (
 )  # fmt: skip
 """The scores of a network that look at more than its size, in the order of the files."""
 
+OWN_SCORE = {
+    "needs_reference": False,
+    "lower_is_better": None,
+    "unit": "1",
+    "source": "this test",
+    "description": "nothing",
+}
+"""The facts of a score that a test adds, but its name."""
+
 
 def seeded(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)

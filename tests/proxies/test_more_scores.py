@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +19,11 @@ from nasdip_bench.builder.release.sources.from_build import read_build
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.dataset.schema import KEYS
 from nasdip_bench.errors import BuildError, UnknownNameError
-from nasdip_bench.proxies import image_scores, network_score, network_scores, unregister
+from nasdip_bench.proxies import image_scores, network_score, network_scores
 from nasdip_bench.space import paper_architectures
 from nasdip_bench.verify.tables import find_problems
 from tests.builds import FIDELITY, score_rows, small_config
-from tests.proxies.networks import ZERO_COST
+from tests.proxies.networks import OWN_SCORE, ZERO_COST
 
 COUNT, FEW = 4, 2
 
@@ -125,39 +124,12 @@ def test_correlations_and_table_1(folders):
     assert ("synflow", "none") in table1(more, all_scores=True).shown
 
 
-def test_choosing_by_scores_that_few_have(folders):
-    for name in ("old", "more"):
-        table = NASDIPBench(folders[name]).score_leaderboard("denoise", k=3)
-        assert ({*table.index.get_level_values("proxy")} >= {*ZERO_COST}) is (name == "more")
-        every = table.loc["psd_99_bandwidth", "none"]
-        assert every["n"] == COUNT
-        assert every["precision"] >= 0
-    few = table.loc["grad_norm", "none"]
-    assert (few["direction"], few["n"]) == ("higher", FEW)
-    assert np.isnan(few["precision"])
-    assert few["regret"] >= 0
-    assert few["seconds"] > 0
-
-
-@pytest.fixture
-def erratic() -> Iterator[None]:
-    """Own scores that are no finite number at one of the initialisations."""
-    fields = {"unit": "1", "source": "-", "description": "-", "lower_is_better": None}
-    calls = {"nan": 0, "inf": 0}
-    for name, value in (("nan", math.nan), ("inf", math.inf)):
-
-        def score(*arguments: object, name: str = name, value: float = value) -> float:
-            calls[name] += 1
-            return value if calls[name] == 2 else 1.0
-
-        network_score(name=f"erratic_{name}", needs_reference=False, **fields)(score)
-    yield
-    for name in calls:
-        unregister(f"erratic_{name}")
-
-
-@pytest.mark.usefixtures("erratic")
+@pytest.mark.usefixtures("own_names")
 def test_a_score_that_is_no_number_is_null(tmp_path):
+    """At the second of two initialisations."""
+    for name in ("nan", "inf"):
+        values = iter((1.0, float(name)))
+        network_score(name=f"erratic_{name}", **OWN_SCORE)(lambda *_, of=values: next(of))
     config = small_config()
     architecture = str(config.architectures[0])
     keys = tuple(ScoreKey(s, architecture, "camera", "denoise", FIDELITY) for s in (None, 0))

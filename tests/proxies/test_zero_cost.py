@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,6 @@ from torch import Tensor, nn
 from nasdip_bench.errors import ConfigError
 from nasdip_bench.fidelity import get_fidelity
 from nasdip_bench.images import Image, load_images
-from nasdip_bench.isnas.ranking import check_score
 from nasdip_bench.proxies import (
     Candidate,
     image_scores,
@@ -23,7 +23,6 @@ from nasdip_bench.proxies import (
     prepare,
     score_candidate,
     score_network,
-    unregister,
 )
 from nasdip_bench.proxies.candidate import Parts
 from nasdip_bench.proxies.density import power_spectral_density
@@ -38,7 +37,8 @@ from nasdip_bench.proxies.tangent import (
 )
 from nasdip_bench.space import VALID_CELLS, Architecture, paper_architectures, sample_architectures
 from nasdip_bench.tasks import TASKS, Denoise, SuperResolve, get_task
-from tests.proxies.networks import ZERO_COST, image, seeded, small_network
+from tests.proxies.networks import OWN_SCORE, ZERO_COST, image, seeded, small_network
+from tests.stacks import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (1, 64, 64)
@@ -188,16 +188,6 @@ def test_traces_and_alignment_equal_those_of_the_whole_jacobian(channels: int) -
     assert value == pytest.approx(expected)
 
 
-def test_the_sketch_is_close_to_the_trace_on_a_network_of_the_space() -> None:
-    ((_, (network, z, _)),) = initialisations(sample_architectures(1)[0], SHAPE, 16, 1, "cpu")
-    jacobian = Jacobian(network, z)
-    few, more = (
-        kernel_traces(jacobian, [kernel_probe(*SHAPE, n) for n in numbers])
-        for numbers in (range(PROBES), range(100, 116))
-    )
-    assert few == pytest.approx(more, rel=0.3)
-
-
 def test_probes() -> None:
     probe = kernel_probe(3, 8, 12, 0)
     assert probe.dtype == np.float64
@@ -268,20 +258,8 @@ def test_networks_are_left_as_they_are() -> None:
         assert not any(module._forward_hooks for module in network.modules())
 
 
-def families() -> list[int]:
-    """A cell of each sampling and transform, kernels and activations in turn."""
-    chosen: dict[tuple[str, str, bool], list[int]] = {}
-    for cell in VALID_CELLS:
-        facts = Architecture(cell, DENSE).attributes
-        key = (facts.sampling, facts.transform, facts.transform_first)
-        chosen.setdefault(key, []).append(cell)
-    return [cells[5 * n % len(cells)] for n, cells in enumerate(chosen.values())]
-
-
 @pytest.mark.parametrize(
-    "cells",
-    [*([cell] for cell in families()), pytest.param(VALID_CELLS, marks=pytest.mark.slow)],
-    ids=lambda cells: "every cell" if len(cells) > 1 else str(*cells),
+    "cells", [FAMILIES, pytest.param(VALID_CELLS, marks=pytest.mark.slow)], ids=["families", "all"]
 )
 def test_every_family_of_cells_has_finite_values(cells: list[int]) -> None:
     for cell in cells:
@@ -297,30 +275,7 @@ def test_every_family_of_cells_has_finite_values(cells: list[int]) -> None:
         assert 10 < values["synflow"] < 100
 
 
-def test_the_search_does_not_rank_by_what_nobody_claims_to_be_low() -> None:
-    with pytest.raises(ConfigError, match="score 'zen' cannot be used: the search"):
-        check_score("zen")
-
-
 # Scoring an architecture for several problems
-
-
-@pytest.fixture
-def counted() -> Iterator[dict[str, int]]:
-    """Own scores of the three dependences that count their evaluations."""
-    calls: dict[str, int] = {}
-    names = ("structure", "initialisation", "image")
-    for name in names:
-
-        def score(*arguments: object, name: str = name) -> float:
-            calls[name] = calls.get(name, 0) + 1
-            return float(calls[name])
-
-        fields = {"unit": "1", "source": "-", "description": "-", "lower_is_better": None}
-        network_score(name=f"by_{name}", needs_reference=False, depends_on=name, **fields)(score)
-    yield calls
-    for name in names:
-        unregister(f"by_{name}")
 
 
 def scored(image_name: str, task_name: str, picture: Image | None = None) -> Scored:
@@ -338,7 +293,17 @@ def scored(image_name: str, task_name: str, picture: Image | None = None) -> Sco
     )
 
 
-def test_a_score_is_evaluated_once_for_what_it_depends_on(counted: dict[str, int]) -> None:
+@pytest.mark.usefixtures("own_names")
+def test_a_score_is_evaluated_once_for_what_it_depends_on() -> None:
+    counted: Counter[str] = Counter()
+
+    def count(name: str) -> float:
+        counted[name] += 1
+        return float(counted[name])
+
+    for name in ("structure", "initialisation", "image"):
+        add = network_score(name=f"by_{name}", depends_on=name, **OWN_SCORE)
+        add(lambda *_, name=name: count(name))
     problems = [scored("camera", "denoise"), scored("camera", "inpaint")]
     arch = sample_architectures(1)[0]
     results = score_architecture(arch, problems, channels=16, inits=2)
@@ -391,7 +356,7 @@ def test_problems_that_share_an_output_are_scored_as_each_alone() -> None:
     arch = sample_architectures(2)[1]
 
     def values(chosen: list[Scored]) -> list[dict[tuple[str, str], list[float]]]:
-        results = score_architecture(arch, chosen, channels=16, inits=2)
+        results = score_architecture(arch, chosen, channels=16, inits=1)
         return [{name: samples.values for name, samples in one.items()} for one in results]
 
     assert values(problems) == [values([problem])[0] for problem in problems]
@@ -413,13 +378,14 @@ def test_an_output_is_transformed_once_for_its_tasks_and_charged_to_each_score(
         scored(image, task) for image in ("camera", "coins") for task in ("denoise", "inpaint")
     ]
     problems.append(scored("camera", "super_resolve_x2"))
+    problems = [replace(one, wanted=lambda name: name.proxy in image_scores()) for one in problems]
     for problem in problems:
         for reference in problem.references.values():
             assert reference.psd.size
     monkeypatch.setattr("nasdip_bench.proxies.spectrum.power_spectral_density", slow)
     for result in score_architecture(sample_architectures(1)[0], problems, channels=16, inits=2):
         for name, samples in result.items():
-            assert samples.seconds == (200 if name.proxy in image_scores() else 0), name
+            assert samples.seconds == 200, name
     assert sorted(transformed) == [(1, 32, 32)] * 2 + [(1, 64, 64)] * 2
 
 

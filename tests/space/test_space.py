@@ -125,15 +125,6 @@ def test_the_sample_is_the_same_everywhere():
     assert sample_architectures(40, purpose="candidates") != sample[:40]
 
 
-def test_the_sample_looks_as_it_was_drawn():
-    sample = sample_architectures(5000)
-    bits = np.stack([a.skip_matrix for a in sample])
-    assert np.abs(bits.mean(0) - 0.5).max() < 4 * 0.5 / np.sqrt(5000)
-    counts = np.bincount([VALID_CELLS.index(a.cell) for a in sample], minlength=297)
-    chi_square = ((counts - 5000 / 297) ** 2 / (5000 / 297)).sum()
-    assert abs(chi_square - 296) < 4 * np.sqrt(2 * 296)
-
-
 def test_a_dilation_and_a_count_are_whole_numbers():
     with pytest.raises(ArchitectureError, match=r"dilation 2.0 is not one of"):
         Architecture(20, SKIP, 2.0)

@@ -6,16 +6,18 @@ import re
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nasdip_bench.dataset import MANIFEST, Manifest
+from nasdip_bench.dataset import MANIFEST, DatasetFolder
+from nasdip_bench.dataset.manifest import SCORE_VALUES
 from nasdip_bench.dataset.stop_parts import stops_bytes
 from nasdip_bench.storage.sealed_json import read_sealed, sealed_text
 from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
-from tests.synthetic import change_arrays, change_rows, of_values
+from tests.synthetic import change_arrays, change_rows, each, of_values
 
 FIDELITY = "r64c16i40"
 CURVES = f"curves/{FIDELITY}-denoise-s0-0.h5"
@@ -24,19 +26,9 @@ DISTANCES = f"distances/{FIDELITY}-denoise.h5"
 STOPS = f"stops/{FIDELITY}-denoise-s0-0.parquet"
 
 
-def small(path, **changes):
-    defaults = {
-        "count": 4,
-        "fidelities": (FIDELITY,),
-        "tasks": ("denoise",),
-        "seeds": {"r64": (0, 1), FIDELITY: (0,)},
-    }
-    return synthetic.write_release(path / "data", **(defaults | changes))
-
-
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    return small(tmp_path_factory.mktemp("sound"))
+    return synthetic.small(tmp_path_factory.mktemp("sound") / "data", count=4)
 
 
 @pytest.fixture
@@ -45,23 +37,21 @@ def path(sound, tmp_path):
     return shutil.copytree(sound, tmp_path / "data")
 
 
-def manifest_of(path) -> Manifest:
-    return Manifest.from_json((path / MANIFEST).read_text(), "here")
-
-
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
         {"image_set": "skimage", "images": {"camera": "stand-in"}},
-        {"missing": {(FIDELITY, "denoise", 1, "lena", 0)}},
-        {"diverged": {(FIDELITY, "denoise", 1, "lena", 0)}},
-        {"failed": {(FIDELITY, "denoise", 1, "lena", 0)}, "unscored": {2}},
-        {"count": 3, "fidelities": ("r64", FIDELITY), "tasks": ("denoise", "inpaint")},
+        {
+            "missing": {(FIDELITY, "denoise", 0, "lena", 0)},
+            "diverged": {(FIDELITY, "denoise", 1, "lena", 0)},
+            "failed": {(FIDELITY, "denoise", 2, "lena", 0)},
+            "unscored": {2},
+        },
+        {"fidelities": ("r64", FIDELITY), "tasks": ("denoise", "inpaint"), "seeds": None},
     ],
 )
 def test_a_sound_dataset_has_no_problems(tmp_path, changes):
-    assert find_problems(small(tmp_path, **changes)) == []
+    assert find_problems(synthetic.small(tmp_path / "data", count=4, **changes)) == []
 
 
 def test_no_dataset_is_one_problem(tmp_path):
@@ -75,19 +65,14 @@ HASHED = (
 )
 
 
-def test_changed_cut_and_lost_files_are_found(path):
+def test_changed_and_lost_files_are_found(path):
     synthetic.add_distances(path, FIDELITY, "denoise")
-
-    def flipped(content):
-        middle = len(content) // 2
-        return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
-
-    sound = {name: (path / name).read_bytes() for name in HASHED}
-    for damage in (flipped, lambda content: content[:-10]):
-        for name, content in sound.items():
-            (path / name).write_bytes(damage(content))
-        found = find_problems(path)
-        assert all(any(name in p and "damaged" in p for p in found) for name in HASHED)
+    for name in HASHED:
+        content = bytearray((path / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (path / name).write_bytes(content)
+    found = find_problems(path)
+    assert all(any(name in p and "damaged" in p for p in found) for name in HASHED)
     for name in HASHED:
         (path / name).unlink()
     found = find_problems(path)
@@ -114,13 +99,14 @@ def test_files_that_the_manifest_should_list_are_missed(path):
     (path / MANIFEST).write_text(sealed_text(data))
     found = " ".join(find_problems(path))
     assert all(f"{name} is not listed in manifest.json" in found for name in names)
+    assert found.count("which a dataset with these tasks must have") == 3
 
 
 def test_a_file_that_is_no_table_or_has_other_columns_is_found(path):
     (path / "runs.parquet").write_bytes(b"no parquet")
     table = pq.read_table(path / "images.parquet").drop_columns(["licence"])
     pq.write_table(table, path / "images.parquet")
-    synthetic.write_manifest(path, manifest_of(path))
+    synthetic.rehash(path)
     problems = " ".join(find_problems(path))
     assert "runs.parquet cannot be parsed" in problems
     assert "images.parquet does not have the columns" in problems
@@ -162,7 +148,6 @@ RUN_DAMAGE = [
     (set_in(1, task="inpaint"), "runs: 1 rows have a fidelity and task that manifest.json does"),
     (set_in(1, protocol_version=1), "have a protocol_version other than 2"),
     (set_in(1, curve_row=0), f"runs: curve_row does not number the rows of {CURVES}"),
-    (set_in(1, curve_row=99), f"runs: curve_row does not number the rows of {CURVES}"),
     (set_in(1, last_psnr_db=1.0), f"have a last_psnr_db that is not in {CURVES}"),
     (set_in(1, final_psnr_smooth_db=1.0), f"have a final_psnr_smooth_db that is not in {CURVES}"),
     (set_in(1, final_ssim_smooth=0.1), f"have a final_ssim_smooth that is not in {CURVES}"),
@@ -178,7 +163,6 @@ SCORE_DAMAGE = [
     (set_in(0, seed=None), r"scores: 1 rows have a seed and see no corruption, or the rev.*row 0"),
     (set_in(-1, seed=0), "scores: 1 rows have a seed and see no corruption, or the reverse"),
     (set_in(0, seed=-1), "scores: 1 rows have a negative seed"),
-    (set_in(0, inits=2), "have other inits than values in score_values.h5"),
     (lambda rows: [*rows, rows[0]], "scores: 2 rows have the same key as another"),
     (lambda rows: [*rows, rows[-1]], "scores: 2 rows have the same key as another"),
     (set_in(0, inits=0), "have no scoring initialisation"),
@@ -249,6 +233,17 @@ def fewer_rows(file):
         of_values(name, lambda values: values[:-1])(file)
 
 
+def second_value(file):
+    """A second initialisation, of which one score alone has a value."""
+
+    def with_another(values):
+        values = np.concatenate([values, np.full_like(values, np.nan)], axis=1)
+        values[2, 1] = values[2, 0]
+        return values
+
+    of_values("values", with_another)(file)
+
+
 def change_stops(path, change):
     """Apply ``change`` to the rows of stops, and hash again."""
     table = pq.read_table(path / STOPS)
@@ -305,9 +300,12 @@ def test_a_target_that_is_not_where_the_rule_stopped_is_found(path):
         (OBSERVABLES, without("wmv_25"), f"{OBSERVABLES} lacks wmv_25"),
         (OBSERVABLES, of_values("crossing", lambda v: v[:-1]), "does not have one row for each"),
         (OBSERVABLES, put("crossing_level_db", 0, 11.0), "has crossings of other levels"),
+        (SCORE_VALUES, put("values", (2, 0), 7), "1 rows have a value that is not the mean in .*2"),
+        (SCORE_VALUES, fewer_rows, r"score_values.h5 has the shape \(59, 1\), there are 60 scores"),
+        (SCORE_VALUES, second_value, r"1 rows have other inits than values in .* \(row 2\)"),
     ],
 )
-def test_curves_that_contradict_the_table_are_found(path, name, change, problem):
+def test_arrays_that_contradict_the_table_are_found(path, name, change, problem):
     change_arrays(path, name, change)
     found, *others = find_problems(path)
     assert re.search(problem, found)
@@ -315,17 +313,13 @@ def test_curves_that_contradict_the_table_are_found(path, name, change, problem)
 
 
 def test_a_default_fidelity_without_runs_is_found(path):
-    synthetic.write_manifest(path, replace(manifest_of(path), default_fidelity={"denoise": "r512"}))
+    manifest = replace(DatasetFolder(path).manifest, default_fidelity={"denoise": "r512"})
+    synthetic.write_manifest(path, manifest)
     assert find_problems(path) == [
         "manifest.json names r512 as the default of denoise, which has no runs"
     ]
 
 
 def test_rounding_of_curves_is_tolerated(path):
-
-    def round_up(rows):
-        for row in rows:
-            row["last_psnr_db"] += 0.0001
-
-    change_rows(path, "runs", round_up)
+    change_rows(path, "runs", each(lambda row: {"last_psnr_db": row["last_psnr_db"] + 0.0001}))
     assert find_problems(path) == []
