@@ -155,6 +155,18 @@ def test_histogram_of_the_papers_text() -> None:
     )
 
 
+def test_bandwidth_tells_smooth_from_rough() -> None:
+    # White noise: the disc that has 99 % of the unit square. Within radius r > 1/2 the square has
+    # sqrt(4 r² - 1) in triangles and four sectors of twice half_angle.
+    noise = np.random.default_rng(0).standard_normal((1, 256, 256)) / 4
+    r = np.linspace(0.5, np.sqrt(0.5), 10_000)
+    half_angle = np.pi / 4 - np.arccos(0.5 / r)
+    outside = 1 - (4 * r**2 * half_angle + np.sqrt(4 * r**2 - 1))
+    expected = np.interp(-0.01, -outside, r) / np.sqrt(0.5)
+    assert score("psd_99_bandwidth", noise - noise.mean()) == pytest.approx(expected, abs=3e-3)
+    assert score("psd_99_bandwidth", np.full((1, 64, 64), 0.7)) == pytest.approx(0.01)
+
+
 # Properties
 
 
@@ -205,6 +217,19 @@ def test_finite_without_energy_or_spread(shape: tuple[int, int, int]) -> None:
     # Equal energies throughout the strip: one bin of height 100 each, whatever the level.
     for name in ("zero", "one", "tiny", "delta"):
         assert score("psd_strip_hist_emd", images[name], images["constant"]) == pytest.approx(0)
+
+
+@given(st.integers(0, 2**32), st.floats(-0.3, 0.3), st.integers(0, 40), st.integers(0, 40))
+def test_strip_scores_do_not_see_brightness_nor_position(
+    seed: int, offset: float, down: int, right: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    output, reference = rng.random((2, 1, 32, 40))
+    moved = np.roll(output, (down, right), axis=(1, 2)) + offset
+    for name in COMPARING[1:]:
+        assert score(name, moved, reference) == pytest.approx(
+            score(name, output, reference), rel=1e-6
+        )
 
 
 def test_single_precision_input_is_scored_in_double() -> None:

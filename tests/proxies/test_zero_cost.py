@@ -188,6 +188,16 @@ def test_traces_and_alignment_equal_those_of_the_whole_jacobian(channels: int) -
     assert value == pytest.approx(expected)
 
 
+def test_the_sketch_is_close_to_the_trace_on_a_network_of_the_space() -> None:
+    ((_, (network, z, _)),) = initialisations(sample_architectures(1)[0], SHAPE, 16, 1, "cpu")
+    jacobian = Jacobian(network, z)
+    few, more = (
+        kernel_traces(jacobian, [kernel_probe(*SHAPE, n) for n in numbers])
+        for numbers in (range(PROBES), range(100, 116))
+    )
+    assert few == pytest.approx(more, rel=0.3)
+
+
 def test_probes() -> None:
     probe = kernel_probe(3, 8, 12, 0)
     assert probe.dtype == np.float64
