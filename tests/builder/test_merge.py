@@ -216,8 +216,7 @@ def test_a_part_that_is_complete_is_never_rewritten(tmp_path):
     parts = []
     for name, count, missing in (("old", 64, {*keys} - early), ("more", 65, early)):
         listed = chosen | {"count": count}
-        part = synthetic.write_release(tmp_path / name, **listed, missing=missing)
-        parts.append(synthetic.add_distances(part, LOW, "denoise"))
+        parts.append(synthetic.write_release(tmp_path / name, **listed, missing=missing))
     release(parts[0], tmp_path / "first", version="1")
     kinds = ("curves", "observables", "stops")
     complete = [part_path(kind, LOW, "denoise", 0, 0) for kind in kinds]
@@ -233,26 +232,27 @@ def test_a_part_that_is_complete_is_never_rewritten(tmp_path):
         for path in complete:
             content = (tmp_path / "first" / path).read_bytes()
             assert (tmp_path / name / path).read_bytes() == content
-        assert same_files(tmp_path / name, whole, but="distances/")
-    release([tmp_path / "second", whole], tmp_path / "third")
-    assert same_files(tmp_path / "third", tmp_path / "second")
+        assert same_files(tmp_path / name, whole)
+
+
+OUTCOMES = {"diverged": {DIVERGED}, "failed": {FAILED}}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    return small_release(tmp_path_factory.mktemp("whole") / "data", **OUTCOMES)
 
 
 @settings(max_examples=6)
 @given(where=st.lists(st.sets(st.integers(0, 1), min_size=1), min_size=18, max_size=18))
-def test_however_runs_are_dealt_out_the_merged_release_is_the_same(where):
+def test_however_runs_are_dealt_out_the_merged_release_is_the_same(whole, where):
     """Runs in one of two releases or in both, a failed one among them."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        facts = {"diverged": {DIVERGED}, "failed": {FAILED}}
-        parts = []
+        folder, parts = Path(name), []
         for number in range(2):
             missing = {key for key, at in zip(KEYS, where, strict=True) if number not in at}
-            unscored = {0} if number else set()
-            parts.append(
-                small_release(folder / str(number), missing=missing, unscored=unscored, **facts)
-            )
-        whole = small_release(folder / "whole", **facts)
+            facts = {"missing": missing, "unscored": {0} if number else set(), **OUTCOMES}
+            parts.append(small_release(folder / str(number), **facts))
         release(parts, folder / "data")
         assert same_files(folder / "data", whole)
 
@@ -265,89 +265,85 @@ def test_a_failed_run_gives_way_to_one_that_is_not(tmp_path):
         assert same_files(tmp_path / "data", diverged)
 
 
-def only(key: tuple, **values):
-    """A change of one run."""
-    fidelity, task, arch_id, image, seed = key
-
-    def change(row: dict) -> dict:
-        mine = (row["fidelity"], row["task"], row["arch_id"], row["image"], row.get("seed", seed))
-        return values if mine == (fidelity, task, arch_id, image, seed) else {}
-
-    return change
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory) -> Path:
+    return small_release(tmp_path_factory.mktemp("sound") / "data")
 
 
 @pytest.fixture
-def pair(tmp_path) -> tuple[Path, Path]:
-    """Two releases of the same."""
-    return small_release(tmp_path / "one"), small_release(tmp_path / "other")
+def other(sound, tmp_path) -> Path:
+    """Another release of the same."""
+    return shutil.copytree(sound, tmp_path / "other")
 
 
-def test_rows_that_disagree_are_refused(pair, tmp_path):
-    one, _ = pair
-    run = f"{sample_architectures(1)[0]}/lena/denoise/r64/0"
+def at(key: dict, **values):
+    """A change of the rows of a key."""
+    return each(lambda row: values if key.items() <= row.items() else {})
 
-    def corrupted(**values):
-        return lambda row: values if (row["image"], row["seed"]) == ("chest", 1) else {}
 
-    for number, (changes, said) in enumerate(
+RUN, CORRUPTION = {"arch_id": 0, "image": "lena", "seed": 0}, {"image": "chest", "seed": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
         (
-            (
-                {"runs": only(KEYS[0], loss=0.02, stack=7, torch="9.9")},
-                f"run {run} is in .* loss is 0.01 in the first and 0.02 in the second; made with "
-                "stack 1 and 7, torch .* and 9.9; leave one",
-            ),
-            (
-                {
-                    "runs": corrupted(psnr_corrupted_db=18.5),
-                    "corruptions": corrupted(psnr_db=18.5),
-                },
-                r"/chest/denoise/r64/1 is in .* psnr_corrupted_db is 18\.0 in .* 18\.5 .*3 runs di",
-            ),
-            (
-                {"corruptions": corrupted(sigma_estimate=None)},
-                r"corruption chest/denoise/r64/1 is in .*: sigma_estimate is [0-9.]+ in the",
-            ),
-            (
-                {"scores": lambda r: {"value": 5.0} if r["proxy"] == "parameters" else {}},
-                "score .*/lena/denoise/r64/None/parameters/none is in .* value is nan in the",
-            ),
-        )
-    ):
-        other = small_release(tmp_path / f"changed{number}")
-        for table, change in changes.items():
-            change_rows(other, table, each(change))
-        assert find_problems(other) == []
-        with pytest.raises(BuildError, match=said) as caught:
-            release([one, other], tmp_path / "data")
-        where = f"is in '{one}' and in '{other}', and not the same: .*; leave one of the two out"
-        assert re.search(where, str(caught.value))
-        assert not (tmp_path / "data").exists()
+            {"runs": at(RUN, loss=0.02, stack=7, torch="9.9")},
+            f"run {sample_architectures(1)[0]}/lena/denoise/r64/0 is in .* loss is 0.01 in the "
+            "first and 0.02 in the second; made with stack 1 and 7, torch .* and 9.9; leave one",
+        ),
+        (
+            {
+                "runs": at(CORRUPTION, psnr_corrupted_db=18.5),
+                "corruptions": at(CORRUPTION, psnr_db=18.5),
+            },
+            r"/chest/denoise/r64/1 is in .* psnr_corrupted_db is 18\.0 in .* 18\.5 .*3 runs di",
+        ),
+        (
+            {"corruptions": at(CORRUPTION, sigma_estimate=None)},
+            r"corruption chest/denoise/r64/1 is in .*: sigma_estimate is [0-9.]+ in the",
+        ),
+        (
+            {"scores": at({"proxy": "parameters"}, value=5.0)},
+            "score .*/lena/denoise/r64/None/parameters/none is in .* value is nan in the",
+        ),
+    ],
+)
+def test_rows_that_disagree_are_refused(sound, other, tmp_path, changes, said):
+    for table, change in changes.items():
+        change_rows(other, table, change)
+    assert find_problems(other) == []
+    with pytest.raises(BuildError, match=said) as caught:
+        release([sound, other], tmp_path / "data")
+    where = f"is in '{sound}' and in '{other}', and not the same: .*; leave one of the two out"
+    assert re.search(where, str(caught.value))
+    assert not (tmp_path / "data").exists()
 
 
-def test_curves_that_disagree_are_refused(pair, tmp_path):
+def test_curves_that_disagree_are_refused(sound, other, tmp_path):
     """By one thousandth of a dB at one kept point, where no number of the table is affected."""
-    with h5py.File(pair[1] / "curves/r64-denoise-s0-0.h5", "r+") as file:
+    with h5py.File(other / "curves/r64-denoise-s0-0.h5", "r+") as file:
         file["psnr_smooth"][1, 4] += 1
         file["psnr_smooth"][5, 40] -= 3
-    synthetic.rehash(pair[1])
-    assert find_problems(pair[1]) == []
+    synthetic.rehash(other)
+    assert find_problems(other) == []
     with pytest.raises(
         BuildError,
         match=r"/chest/denoise/r64/0 is in .* their psnr_smooth curves are up to 0\.001 apart "
         r"\(dB\) \(2 runs differ in this\)",
     ):
-        release(pair, tmp_path / "data")
+        release([sound, other], tmp_path / "data")
 
 
-def test_what_does_not_contradict(pair, tmp_path):
+def test_what_does_not_contradict(sound, other, tmp_path):
     """Who computed a run, and corruptions rounded as processors do it that add in another order."""
     elsewhere = {"seconds": 1.0, "engine": "fast", "stack": 5, "torch": "9", "device": "formula"}
-    change_rows(pair[1], "runs", each(lambda row: elsewhere))
-    change_rows(pair[1], "scores", each(lambda row: {"seconds": 7.0}))
+    change_rows(other, "runs", each(lambda row: elsewhere))
+    change_rows(other, "scores", each(lambda row: {"seconds": 7.0}))
     rounded = each(lambda row: {name: row[name] + 1e-12 for name in ("psnr_db", "ssim")})
-    change_rows(pair[1], "corruptions", rounded)
-    release(pair, tmp_path / "data")
-    assert same_files(tmp_path / "data", pair[0])
+    change_rows(other, "corruptions", rounded)
+    release([sound, other], tmp_path / "data")
+    assert same_files(tmp_path / "data", sound)
 
 
 # What does not go together
@@ -377,6 +373,7 @@ def test_sources_of_other_settings_are_refused(contents):
     camera = contents.images["camera"]
     images = {**contents.images, "camera": {**camera, "sha256": "0" * 64}}
     for other, message in (
+        (replace(contents, image_set="user"), "image_set is 'skimage' in 'A' and 'user' in 'B'"),
         (replace(contents, protocol_version=1), "protocol_version is 2 in 'A' and 1 in 'B'"),
         (replace(contents, images=images), "SHA-256 of image 'camera' is '.*' in 'A' and '000"),
         (changed_part(contents, channels=8), f"channels of fidelity {FIDELITY} is 16 in 'A'"),
@@ -472,21 +469,9 @@ def test_sources_that_cannot_be_used_are_refused(small_build, released, tmp_path
     assert release([small_build, empty.path], tmp_path / "data").architectures == 3
 
 
-def test_the_command_merges_and_says_in_a_line_what_contradicts(
-    small_build, released, tmp_path, capsys
-):
-    out = tmp_path / "data"
-    folders = by_architecture(small_build, tmp_path)
+def test_the_command_merges(small_build, released, tmp_path, capsys):
+    folders, out = by_architecture(small_build, tmp_path), tmp_path / "data"
     status, text, _ = nasdip_build(capsys, "release", *folders, "--out", out)
     assert status == 0
     assert "2 architectures, 2 images (skimage)" in text
-    other = small_release(tmp_path / "other")
-    for more, said in (
-        ([], f"'{out}' holds a dataset, nasdip-bench 0, that is not among the sources: name it"),
-        (["--replace"], f"image_set is 'skimage' in '{small_build}' and 'nasdip' in"),
-    ):
-        given = ("release", small_build, other, "--out", out, *more)
-        status, text, error = nasdip_build(capsys, *given)
-        assert (status, text, error.count("\n")) == (2, "", 1)
-        assert error.startswith(f"nasdip-build: {said}")
     assert same_files(out, released)
