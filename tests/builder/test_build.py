@@ -346,7 +346,7 @@ def test_a_dry_run_describes_and_builds_nothing(small_build: Path, tmp_path: Pat
     text = preview(small_config(), tmp_path)
     assert "2 architectures x 2 images of the set skimage" in text
     assert f"denoise: 4 of 4 runs to do, {ITERATIONS} iterations each" in text
-    assert "scores: 16 to do" in text
+    assert "scores (parameters, psd_db_mse, snip): 16 to do" in text
     assert "FLOP" in text
     assert re.search(r"\ntime: about .* to within a factor of two, with . process(es)? on ", text)
     assert list(tmp_path.iterdir()) == []

@@ -347,7 +347,7 @@ def test_the_other_methods_are_what_they_say(built: Path):
 
 
 def test_a_random_cohort_looks_at_no_score(tmp_path: Path, monkeypatch):
-    """Of another image and seed another one; no score is computed for it."""
+    """Of another seed another one; no score is computed for it."""
     trained: list[str] = []
 
     def train(architecture, problem, *, purpose, **options):
@@ -358,12 +358,11 @@ def test_a_random_cohort_looks_at_no_score(tmp_path: Path, monkeypatch):
     real = search_module.train
     monkeypatch.setattr(search_module, "train", train)
     monkeypatch.delattr(search_module, "mean_scores")
-    config = part_config(methods=(parse_method("random/resized"),), seeds=(0, 1, 2, 3))
+    config = part_config(methods=(parse_method("random/resized"),), seeds=(0, 1))
     run_experiments(config, tmp_path)
-    cohorts = [tuple(trained[first : first + 3]) for first in range(0, 12, 3)]
-    assert len(trained) == 12
-    assert all(len(set(names)) == 3 for names in cohorts)
-    assert len(set(cohorts)) > 2
+    assert len(trained) == 6
+    assert len(set(trained[:3])) == len(set(trained[3:])) == 3
+    assert trained[:3] != trained[3:]
 
 
 def pictures_of(build: Path) -> list[str]:
