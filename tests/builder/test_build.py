@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import signal
-import subprocess
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +15,7 @@ import torch
 
 from nasdip_bench.builder.commands.architectures import read_architectures
 from nasdip_bench.builder.engines import worker as worker_module
-from nasdip_bench.builder.engines.local import in_processes, in_this_process
+from nasdip_bench.builder.engines.local import in_this_process
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.plan.config import BuildConfig
 from nasdip_bench.builder.plan.cost import choose_stack, choose_workers, training_bytes
@@ -30,7 +25,6 @@ from nasdip_bench.builder.work import build as build_module
 from nasdip_bench.builder.work import speed as speed_module
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.builder.work.dry_run import preview
-from nasdip_bench.console.interruption import Interruption
 from nasdip_bench.console.progress import Progress, duration
 from nasdip_bench.errors import ArchitectureError, BuildError, ConfigError
 from nasdip_bench.fidelity import get_fidelity
@@ -46,15 +40,12 @@ from nasdip_bench.space import Architecture, paper_architectures
 from nasdip_bench.space.cost import architecture_cost
 from nasdip_bench.tasks import get_task
 from tests.builds import (
-    COMMAND,
     FIDELITY,
     ITERATIONS,
-    nasdip_build,
     run_rows,
     score_rows,
     small_config,
 )
-from tests.processes import BUILD, alive, descendants, wait_until
 
 # -- plan ------------------------------------------------------------------------------------------
 
@@ -139,6 +130,7 @@ def test_wrong_architectures_are_refused(tmp_path: Path):
     for text, message in (
         ("none", "'none' is neither a number"),
         ("0", r"0 architectures .*give a number in 1\.\.522"),
+        ("523", "523 architectures are asked for, the paper has 522"),
         (str(tmp_path), "cannot read architectures"),
     ):
         with pytest.raises(ConfigError, match=message):
@@ -169,16 +161,19 @@ def test_a_run_is_the_fit_of_its_key(small_build: Path):
     assert (row["protocol_version"], row["torch"]) == (2, torch.__version__)
 
 
-def test_a_score_is_the_mean_over_its_initialisations(small_build: Path):
+def test_a_score_is_the_mean_over_its_initialisations(tmp_path: Path):
     arch = paper_architectures(1)[0]
-    truth = load_images("skimage", ["camera"])[0].at_resolution(64)
+    images = tuple(load_images("skimage", ["camera"]))
+    config = small_config(images=images, architectures=(arch,), scores=(), train=False)
+    build(config, tmp_path, workers=1)
+    truth = images[0].at_resolution(64)
     values = []
     for k in range(2):
         network = blank_network(arch, 1, 16, "cpu")
         draw_weights(network, "scoring weights", str(arch), "64x64", k)
         z = draw_z(1, 64, 64, "scoring z", "64x64", 1, k)
         values.append(score("psd_db_mse", network(z)[0].detach().numpy(), truth))
-    found = score_rows(small_build)
+    found = score_rows(tmp_path)
     key = (str(arch), "camera", "denoise", None, "psd_db_mse", "ground_truth")
     assert found[key] == pytest.approx(np.mean(values), rel=1e-4)
     # What looks at the ground truth or at nothing is the same for both tasks; what looks at the
@@ -196,20 +191,16 @@ def test_a_score_is_the_mean_over_its_initialisations(small_build: Path):
 
 
 def test_a_seed_has_its_own_corruption_and_scores_of_it(tmp_path: Path):
-    config = small_config(
-        seeds=(0, 1), tasks=("denoise",), architectures=tuple(paper_architectures(1))
-    )
-    build(config, tmp_path, workers=1, stack=2)
-    rows = run_rows(tmp_path)
-    of_seed = [rows[str(config.architectures[0]), "coins", "denoise", seed] for seed in (0, 1)]
+    images, one = tuple(load_images("skimage", ["coins"])), tuple(paper_architectures(1))
+    config = small_config(images=images, architectures=one, tasks=("denoise",), seeds=(0, 1))
+    build(config, tmp_path, workers=1)
+    rows, scores, key = run_rows(tmp_path), score_rows(tmp_path), (str(one[0]), "coins", "denoise")
+    of_seed = [rows[*key, seed] for seed in (0, 1)]
     assert of_seed[0]["psnr_corrupted_db"] != of_seed[1]["psnr_corrupted_db"]
     assert of_seed[0]["psnr_curve"][0] != of_seed[1]["psnr_curve"][0]
-    scores = score_rows(tmp_path)
-    seen = [{key[4:] for key in scores if key[3] == seed} for seed in (None, 0, 1)]
-    assert seen[1] == seen[2]
-    assert not seen[0] & seen[1]
-    assert {proxy for proxy, _ in seen[1]} >= {"grad_norm", "snip", "ntk_alignment", "psd_db_mse"}
-    key = (str(config.architectures[0]), "coins", "denoise")
+    seen = [{name[4:] for name in scores if name[3] == seed} for seed in (None, 0, 1)]
+    assert seen[0] == {("parameters", "none"), ("psd_db_mse", "ground_truth")}
+    assert seen[1] == seen[2] == {("snip", "none"), ("psd_db_mse", "corrupted")}
     assert scores[*key, 0, "snip", "none"] != scores[*key, 1, "snip", "none"]
 
 
@@ -331,23 +322,6 @@ def test_a_broken_device_is_looked_for_after_every_failure(tmp_path, monkeypatch
     assert (outcome.trouble, outcome.finished) == ("it does not answer", 0)
 
 
-# -- interruption ----------------------------------------------------------------------------------
-
-
-def test_a_dataset_folder_is_no_build_folder(tmp_path):
-    config = small_config(scoring_inits=0, tasks=("denoise",))
-    build(config, tmp_path / "build", workers=1)
-    release(tmp_path / "build", tmp_path / "data")
-    with pytest.raises(BuildError, match="holds a dataset, which a build does not add to"):
-        build(config, tmp_path / "data", workers=1)
-    with pytest.raises(BuildError, match="holds a dataset, which a build does not add to"):
-        preview(config, tmp_path / "data")
-    assert not (tmp_path / "data" / "build.json").exists()
-    shutil.copy(tmp_path / "build" / "build.json", tmp_path / "data")
-    with pytest.raises(BuildError, match="holds a dataset and a build"):
-        release(tmp_path / "data", tmp_path / "again")
-
-
 def test_the_time_limit_is_judged_by_training_and_not_by_start_up_or_scores(tmp_path, monkeypatch):
     """Scores first, then runs that take a thousand times as long by cost, and yet fit."""
     asked: list[bool] = []
@@ -359,179 +333,10 @@ def test_the_time_limit_is_judged_by_training_and_not_by_start_up_or_scores(tmp_
             yield unit, table
 
     monkeypatch.setattr(build_module, "in_this_process", slow_to_start)
-    outcome = build(small_config(), tmp_path, workers=1, stack=1, time_limit=10_000)
+    config = small_config(architectures=tuple(paper_architectures(1)))
+    outcome = build(config, tmp_path, workers=1, stack=1, time_limit=10_000)
     assert outcome.left == 0
     assert all(asked)
-
-
-def test_a_unit_that_cannot_end_in_time_is_not_begun():
-    asked = []
-
-    def fits(unit) -> bool:
-        asked.append(unit)
-        return False
-
-    config = small_config()
-    units = list(make_plan(config))
-    for engine in (in_this_process, partial(in_processes, workers=2)):
-        assert list(engine(units, Faulty, Interruption(), fits)) == []
-    assert asked == [units[0]] * 2
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., subprocess.Popen]]:
-    """Begins the command with two workers, in a group of its own; it ends with the test."""
-    begun = []
-
-    def call(folder: Path, *options: str) -> subprocess.Popen:
-        begun.append(
-            subprocess.Popen(
-                [*BUILD, *COMMAND, f"--out={folder}", "--workers=2", *options],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                start_new_session=True,
-            )
-        )
-        return begun[-1]
-
-    yield call
-    for process in begun:
-        process.kill()  # the workers end when the builder does
-        process.communicate()
-
-
-def wait_for_shards(folder: Path, count: int, process: subprocess.Popen) -> None:
-    wait_until(lambda: len(list(folder.glob("shards/*.parquet"))) >= count, process)
-
-
-@pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 2), (signal.SIGTERM, 1)])
-def test_a_signal_stops_cleanly_and_the_same_command_resumes(
-    tmp_path, capsys, monkeypatch, number, workers
-):
-    """To the builder alone, whose workers do not hear it."""
-    command = [*COMMAND, "--scoring-inits=0", f"--out={tmp_path}"]
-    write = BuildFolder.write
-
-    def then_a_signal(self: BuildFolder, *arguments) -> None:
-        write(self, *arguments)
-        if len(list(tmp_path.glob("shards/*"))) == 2:
-            os.kill(os.getpid(), number)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(BuildFolder, "write", then_a_signal)
-        status, out, err = nasdip_build(capsys, *command, f"--workers={workers}")
-    assert status == 128 + number
-    assert "the same command goes on from here" in err
-    before = {p.name for p in tmp_path.glob("shards/*")}
-    assert 2 <= len(before) < 8
-    assert f"{len(before)} units finished" in out
-    assert not list(tmp_path.rglob(".*.tmp"))
-    assert nasdip_build(capsys, *command, "--workers=1")[0] == 0
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    assert before < {p.name for p in tmp_path.glob("shards/*")}
-    assert len(run_rows(tmp_path)) == 8  # asserts that no run is there twice
-
-
-def test_a_killed_build_is_finished_by_others(start, small_build: Path, tmp_path: Path):
-    """Kill -9, on which the workers end too; two more processes make of it what one builds."""
-    process = start(tmp_path, "--scoring-inits=0", "--seeds=0-99")
-    wait_for_shards(tmp_path, 2, process)
-    children = descendants(process.pid)
-    assert len(children) >= 2
-    process.kill()
-    process.communicate()
-    wait_until(lambda: not any(map(alive, children)), seconds=20)
-    kept = run_rows(tmp_path)
-    assert build(small_config(), tmp_path, workers=2, stack=1).left == 0
-    found, expected = run_rows(tmp_path), run_rows(small_build)
-    assert found.items() >= kept.items()
-    assert found.keys() == expected.keys() | kept.keys()
-    for key, row in expected.items():
-        # One thread here, all there: equal but for rounding.
-        assert found[key]["psnr_curve"] == pytest.approx(row["psnr_curve"], abs=1e-2)
-    assert score_rows(tmp_path) == pytest.approx(score_rows(small_build), rel=1e-3, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("number", "status", "says"),
-    [
-        (signal.SIGINT, 128 + signal.SIGINT, "the same command goes on from here"),
-        (signal.SIGKILL, 2, "and no other is left; what is finished is kept"),
-    ],
-)
-def test_workers_may_be_struck_while_they_start(start, tmp_path: Path, number, status, says):
-    """Stopped before they can read what they were sent; then a signal to all, or death of each."""
-    process = start(tmp_path)
-    stopped: set[int] = set()
-
-    def all_stopped() -> bool:
-        for child, command in descendants(process.pid).items():
-            if "spawn_main" in command and child not in stopped:
-                os.kill(child, signal.SIGSTOP)
-                stopped.add(child)
-        return len(stopped) == 2
-
-    try:
-        wait_until(all_stopped, process)
-        for child in stopped:
-            status_lines = Path(f"/proc/{child}/status").read_text().splitlines()
-            (blocked,) = (int(line[7:], 16) for line in status_lines if line.startswith("SigBlk:"))
-            assert all(blocked >> (s - 1) & 1 for s in (signal.SIGINT, signal.SIGTERM))
-        if number == signal.SIGKILL:
-            for child in stopped:
-                os.kill(child, number)
-        else:
-            os.killpg(process.pid, number)
-        out, err = process.communicate(timeout=60)
-    finally:
-        for child in filter(alive, stopped):
-            os.kill(child, signal.SIGKILL)
-    assert process.returncode == status
-    assert says in err
-    assert "0 units finished, 10 left" in out
-    assert "Traceback" not in err
-
-
-class Faulty:
-    """A worker that fails at every unit."""
-
-    def __init__(self, check=None):
-        pass
-
-    def execute(self, unit):
-        raise ValueError(f"unit {unit}")
-
-
-def test_an_error_in_a_worker_reaches_the_builder():
-    with pytest.raises(ValueError, match="unit 7") as error:
-        list(in_processes([7], Faulty, Interruption(), lambda _: True, workers=1))
-    assert "in a worker process" in str(error.value.__cause__)
-    assert "in execute" in str(error.value.__cause__)
-
-
-def test_the_others_do_the_unit_of_a_worker_that_dies(capsys, monkeypatch, caplog, tmp_path: Path):
-    """And if all die, the build says what is finished and what to do."""
-    write, spared = BuildFolder.write, 1
-
-    def then_deaths(self: BuildFolder, *arguments) -> None:
-        write(self, *arguments)
-        workers = [c for c, title in descendants(os.getpid()).items() if "spawn_main" in title]
-        for child in workers[spared:]:
-            os.kill(child, signal.SIGKILL)
-
-    monkeypatch.setattr(BuildFolder, "write", then_deaths)
-    command = [*COMMAND, "--scoring-inits=0", f"--out={tmp_path}", "--workers=2"]
-    status, out, _ = nasdip_build(capsys, *command)
-    assert (status, caplog.text.count("1 more go on")) == (0, 1)
-    assert "8 units finished, 0 left" in out
-    spared = 0
-    status, out, err = nasdip_build(capsys, *command, "--seeds=1")
-    assert status == 2
-    assert " left, 0 diverged" in out
-    assert "no other is left" in err
-    assert "fewer --workers" in err
-    assert 9 <= len(run_rows(tmp_path)) < 16  # asserts that no run is there twice
 
 
 # -- planning and reporting ------------------------------------------------------------------------
@@ -541,7 +346,7 @@ def test_a_dry_run_describes_and_builds_nothing(small_build: Path, tmp_path: Pat
     text = preview(small_config(), tmp_path)
     assert "2 architectures x 2 images of the set skimage" in text
     assert f"denoise: 4 of 4 runs to do, {ITERATIONS} iterations each" in text
-    assert "scores: 16 to do" in text
+    assert "scores (parameters, psd_db_mse, snip): 16 to do" in text
     assert "FLOP" in text
     assert re.search(r"\ntime: about .* to within a factor of two, with . process(es)? on ", text)
     assert list(tmp_path.iterdir()) == []

@@ -14,15 +14,12 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasdip_bench import NASDIPBench
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.release.release import read_source, release, write_release
 from nasdip_bench.builder.release.sources.contents import Contents
@@ -35,7 +32,6 @@ from nasdip_bench.dataset.manifest import part_path
 from nasdip_bench.dataset.schema import RELEASE_TABLES
 from nasdip_bench.errors import BuildError, DatasetError
 from nasdip_bench.space import paper_architectures, sample_architectures
-from nasdip_bench.verify.tables import find_problems
 from tests import synthetic
 from tests.builds import FIDELITY, nasdip_build, small_config
 from tests.synthetic import change_rows, each, same_files
@@ -50,55 +46,37 @@ def released(small_build: Path, tmp_path_factory) -> Path:
     return folder
 
 
-def part_of(small_build: Path, path: Path, shards: set[str], **changes) -> Path:
-    """A build folder with some of the shards of another."""
-    BuildFolder(path).prepare(small_config(**changes))
-    for name in shards:
-        shutil.copy(small_build / "shards" / name, path / "shards" / name)
+def those_of(small_build: Path, path: Path, column: str, value: str, **changes: object) -> Path:
+    """A build folder with the rows of another that have a value in a column."""
+    folder = BuildFolder(path)
+    folder.prepare(small_config(**changes))
+    for kind in ("runs", "scores"):
+        for table in BuildFolder(small_build).read(kind):
+            if len(mine := table.filter(pc.equal(table[column], value))):
+                folder.write(kind, mine)
     return path
 
 
 def by_architecture(small_build: Path, tmp_path: Path) -> list[Path]:
     """The build as two folders, of one architecture each."""
-    folders = []
-    for number, arch in enumerate(paper_architectures(2)):
-        shards = {
-            path.name
-            for path in (small_build / "shards").glob("*.parquet")
-            if str(arch) in _architectures(path)
-        }
-        assert len(shards) == 5
-        folders.append(
-            part_of(small_build, tmp_path / f"of{number}", shards, architectures=(arch,))
-        )
-    return folders
-
-
-def _architectures(shard: Path) -> set[str]:
-    return set(pq.read_table(shard, columns=["architecture"])["architecture"].to_pylist())
+    return [
+        those_of(small_build, tmp_path / str(a), "architecture", str(a), architectures=(a,))
+        for a in paper_architectures(2)
+    ]
 
 
 # Builds
 
 
-def test_the_order_of_sources_is_that_of_architectures_and_nothing_else(small_build, tmp_path):
-    folders = by_architecture(small_build, tmp_path)
-    release(folders, tmp_path / "ab")
-    release(folders[::-1], tmp_path / "ba")
-    one, other = (NASDIPBench(tmp_path / name) for name in ("ab", "ba"))
-    assert other.codes == one.codes[::-1]
-    for name in ("runs", "scores"):
-        rows, turned = (
-            bench.to_frame(name).drop(columns="curve_row", errors="ignore")
-            for bench in (one, other)
-        )
-        turned["arch_id"] = 1 - turned["arch_id"]
-        pd.testing.assert_frame_equal(
-            *(
-                frame.sort_values("arch_id", kind="stable", ignore_index=True)
-                for frame in (rows, turned)
-            )
-        )
+def test_the_order_of_sources_is_that_of_architectures_and_nothing_else(
+    small_build, released, tmp_path
+):
+    folders, names = by_architecture(small_build, tmp_path)[::-1], paper_architectures(2)
+    release(folders, tmp_path / "other")
+    other = DatasetFolder(tmp_path / "other").table("architectures")["architecture"].to_pylist()
+    assert other == [str(arch) for arch in names[::-1]]
+    release(folders, tmp_path / "data", architectures=names)
+    assert same_files(tmp_path / "data", released)
 
 
 @settings(max_examples=6)
@@ -110,14 +88,12 @@ def test_however_shards_are_dealt_out_the_release_is_the_same(small_build, relea
     where = st.sets(st.integers(0, count - 1), min_size=1)
     dealt = [data.draw(where) for _ in shards]
     with tempfile.TemporaryDirectory() as name:
-        folders = [
-            part_of(
-                small_build,
-                Path(name) / str(number),
-                {shard for shard, at in zip(shards, dealt, strict=True) if number in at},
-            )
-            for number in range(count)
-        ]
+        folders = [Path(name) / str(number) for number in range(count)]
+        for number, folder in enumerate(folders):
+            BuildFolder(folder).prepare(small_config())
+            for shard, at in zip(shards, dealt, strict=True):
+                if number in at:
+                    shutil.copy(small_build / "shards" / shard, folder / "shards")
         manifest = release(folders, Path(name) / "data")
         assert same_files(Path(name) / "data", released)
     whole = DatasetFolder(released).manifest
@@ -145,40 +121,12 @@ def test_a_release_and_a_build_are_the_build_of_both(small_build, released, tmp_
 
 
 def test_images_are_those_of_all_in_the_order_of_their_set(small_build, released, tmp_path):
-    camera, coins = small_config().images
-    folders = []
-    for image, shards in ((coins, "coins"), (camera, "camera")):
-        source = tmp_path / shards
-        BuildFolder(source).prepare(small_config(images=(image,)))
-        for kind in ("runs", "scores"):
-            for table in BuildFolder(small_build).read(kind):
-                mine = table.filter(pc.equal(table["image"], shards))
-                if len(mine):
-                    BuildFolder(source).write(kind, mine)
-        folders.append(source)
+    folders = [
+        those_of(small_build, tmp_path / image.name, "image", image.name, images=(image,))
+        for image in small_config().images[::-1]
+    ]
     assert release(folders, tmp_path / "data").images == ["camera", "coins"]
     assert same_files(tmp_path / "data", released)
-
-
-def test_the_row_of_a_build_is_kept_before_that_of_a_release(small_build, tmp_path):
-    def timed(path: Path, seconds: float) -> Path:
-        BuildFolder(path).prepare(small_config())
-        for table in BuildFolder(small_build).read("runs"):
-            at = table.schema.get_field_index("seconds")
-            values = pa.array([seconds] * len(table))
-            BuildFolder(path).write("runs", table.set_column(at, table.schema.field(at), values))
-        return path
-
-    release(timed(tmp_path / "early", 1.0), tmp_path / "old")
-    late, later = timed(tmp_path / "late", 2.0), timed(tmp_path / "later", 3.0)
-    for sources, kept in (
-        ([tmp_path / "old", late], 2.0),
-        ([late, tmp_path / "old"], 2.0),
-        ([later, late], 3.0),
-    ):
-        release(sources, tmp_path / "data", replace=True)
-        runs = DatasetFolder(tmp_path / "data").table("runs")
-        assert set(runs["seconds"].to_pylist()) == {kept}
 
 
 # Releases
@@ -223,8 +171,7 @@ def test_a_part_that_is_complete_is_never_rewritten(tmp_path):
     parts = []
     for name, count, missing in (("old", 64, {*keys} - early), ("more", 65, early)):
         listed = chosen | {"count": count}
-        part = synthetic.write_release(tmp_path / name, **listed, missing=missing)
-        parts.append(synthetic.add_distances(part, LOW, "denoise"))
+        parts.append(synthetic.write_release(tmp_path / name, **listed, missing=missing))
     release(parts[0], tmp_path / "first", version="1")
     kinds = ("curves", "observables", "stops")
     complete = [part_path(kind, LOW, "denoise", 0, 0) for kind in kinds]
@@ -240,26 +187,27 @@ def test_a_part_that_is_complete_is_never_rewritten(tmp_path):
         for path in complete:
             content = (tmp_path / "first" / path).read_bytes()
             assert (tmp_path / name / path).read_bytes() == content
-        assert same_files(tmp_path / name, whole, but="distances/")
-    release([tmp_path / "second", whole], tmp_path / "third")
-    assert same_files(tmp_path / "third", tmp_path / "second")
+        assert same_files(tmp_path / name, whole)
+
+
+OUTCOMES = {"diverged": {DIVERGED}, "failed": {FAILED}}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    return small_release(tmp_path_factory.mktemp("whole") / "data", **OUTCOMES)
 
 
 @settings(max_examples=6)
 @given(where=st.lists(st.sets(st.integers(0, 1), min_size=1), min_size=18, max_size=18))
-def test_however_runs_are_dealt_out_the_merged_release_is_the_same(where):
+def test_however_runs_are_dealt_out_the_merged_release_is_the_same(whole, where):
     """Runs in one of two releases or in both, a failed one among them."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        facts = {"diverged": {DIVERGED}, "failed": {FAILED}}
-        parts = []
+        folder, parts = Path(name), []
         for number in range(2):
             missing = {key for key, at in zip(KEYS, where, strict=True) if number not in at}
-            unscored = {0} if number else set()
-            parts.append(
-                small_release(folder / str(number), missing=missing, unscored=unscored, **facts)
-            )
-        whole = small_release(folder / "whole", **facts)
+            facts = {"missing": missing, "unscored": {0} if number else set(), **OUTCOMES}
+            parts.append(small_release(folder / str(number), **facts))
         release(parts, folder / "data")
         assert same_files(folder / "data", whole)
 
@@ -272,89 +220,83 @@ def test_a_failed_run_gives_way_to_one_that_is_not(tmp_path):
         assert same_files(tmp_path / "data", diverged)
 
 
-def only(key: tuple, **values):
-    """A change of one run."""
-    fidelity, task, arch_id, image, seed = key
-
-    def change(row: dict) -> dict:
-        mine = (row["fidelity"], row["task"], row["arch_id"], row["image"], row.get("seed", seed))
-        return values if mine == (fidelity, task, arch_id, image, seed) else {}
-
-    return change
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory) -> Path:
+    return small_release(tmp_path_factory.mktemp("sound") / "data")
 
 
 @pytest.fixture
-def pair(tmp_path) -> tuple[Path, Path]:
-    """Two releases of the same."""
-    return small_release(tmp_path / "one"), small_release(tmp_path / "other")
+def other(sound, tmp_path) -> Path:
+    """Another release of the same."""
+    return shutil.copytree(sound, tmp_path / "other")
 
 
-def test_rows_that_disagree_are_refused(pair, tmp_path):
-    one, _ = pair
-    run = f"{sample_architectures(1)[0]}/lena/denoise/r64/0"
+def at(key: dict, **values):
+    """A change of the rows of a key."""
+    return each(lambda row: values if key.items() <= row.items() else {})
 
-    def corrupted(**values):
-        return lambda row: values if (row["image"], row["seed"]) == ("chest", 1) else {}
 
-    for number, (changes, said) in enumerate(
+RUN, CORRUPTION = {"arch_id": 0, "image": "lena", "seed": 0}, {"image": "chest", "seed": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
         (
-            (
-                {"runs": only(KEYS[0], loss=0.02, stack=7, torch="9.9")},
-                f"run {run} is in .* loss is 0.01 in the first and 0.02 in the second; made with "
-                "stack 1 and 7, torch .* and 9.9; leave one",
-            ),
-            (
-                {
-                    "runs": corrupted(psnr_corrupted_db=18.5),
-                    "corruptions": corrupted(psnr_db=18.5),
-                },
-                r"/chest/denoise/r64/1 is in .* psnr_corrupted_db is 18\.0 in .* 18\.5 .*3 runs di",
-            ),
-            (
-                {"corruptions": corrupted(sigma_estimate=None)},
-                r"corruption chest/denoise/r64/1 is in .*: sigma_estimate is [0-9.]+ in the",
-            ),
-            (
-                {"scores": lambda r: {"value": 5.0} if r["proxy"] == "parameters" else {}},
-                "score .*/lena/denoise/r64/None/parameters/none is in .* value is nan in the",
-            ),
-        )
-    ):
-        other = small_release(tmp_path / f"changed{number}")
-        for table, change in changes.items():
-            change_rows(other, table, each(change))
-        assert find_problems(other) == []
-        with pytest.raises(BuildError, match=said) as caught:
-            release([one, other], tmp_path / "data")
-        where = f"is in '{one}' and in '{other}', and not the same: .*; leave one of the two out"
-        assert re.search(where, str(caught.value))
-        assert not (tmp_path / "data").exists()
+            {"runs": at(RUN, loss=0.02, stack=7, torch="9.9")},
+            f"run {sample_architectures(1)[0]}/lena/denoise/r64/0 is in .* loss is 0.01 in the "
+            "first and 0.02 in the second; made with stack 1 and 7, torch .* and 9.9; leave one",
+        ),
+        (
+            {
+                "runs": at(CORRUPTION, psnr_corrupted_db=18.5),
+                "corruptions": at(CORRUPTION, psnr_db=18.5),
+            },
+            r"/chest/denoise/r64/1 is in .* psnr_corrupted_db is 18\.0 in .* 18\.5 .*3 runs di",
+        ),
+        (
+            {"corruptions": at(CORRUPTION, sigma_estimate=None)},
+            r"corruption chest/denoise/r64/1 is in .*: sigma_estimate is [0-9.]+ in the",
+        ),
+        (
+            {"scores": at({"proxy": "parameters"}, value=5.0)},
+            "score .*/lena/denoise/r64/None/parameters/none is in .* value is nan in the",
+        ),
+    ],
+)
+def test_rows_that_disagree_are_refused(sound, other, tmp_path, changes, said):
+    for table, change in changes.items():
+        change_rows(other, table, change)
+    with pytest.raises(BuildError, match=said) as caught:
+        release([sound, other], tmp_path / "data")
+    where = f"is in '{sound}' and in '{other}', and not the same: .*; leave one of the two out"
+    assert re.search(where, str(caught.value))
+    assert not (tmp_path / "data").exists()
 
 
-def test_curves_that_disagree_are_refused(pair, tmp_path):
+def test_curves_that_disagree_are_refused(sound, other, tmp_path):
     """By one thousandth of a dB at one kept point, where no number of the table is affected."""
-    with h5py.File(pair[1] / "curves/r64-denoise-s0-0.h5", "r+") as file:
+    with h5py.File(other / "curves/r64-denoise-s0-0.h5", "r+") as file:
         file["psnr_smooth"][1, 4] += 1
         file["psnr_smooth"][5, 40] -= 3
-    synthetic.rehash(pair[1])
-    assert find_problems(pair[1]) == []
+    synthetic.rehash(other)
     with pytest.raises(
         BuildError,
         match=r"/chest/denoise/r64/0 is in .* their psnr_smooth curves are up to 0\.001 apart "
         r"\(dB\) \(2 runs differ in this\)",
     ):
-        release(pair, tmp_path / "data")
+        release([sound, other], tmp_path / "data")
 
 
-def test_what_does_not_contradict(pair, tmp_path):
+def test_what_does_not_contradict(sound, other, tmp_path):
     """Who computed a run, and corruptions rounded as processors do it that add in another order."""
     elsewhere = {"seconds": 1.0, "engine": "fast", "stack": 5, "torch": "9", "device": "formula"}
-    change_rows(pair[1], "runs", each(lambda row: elsewhere))
-    change_rows(pair[1], "scores", each(lambda row: {"seconds": 7.0}))
+    change_rows(other, "runs", each(lambda row: elsewhere))
+    change_rows(other, "scores", each(lambda row: {"seconds": 7.0}))
     rounded = each(lambda row: {name: row[name] + 1e-12 for name in ("psnr_db", "ssim")})
-    change_rows(pair[1], "corruptions", rounded)
-    release(pair, tmp_path / "data")
-    assert same_files(tmp_path / "data", pair[0])
+    change_rows(other, "corruptions", rounded)
+    release([sound, other], tmp_path / "data")
+    assert same_files(tmp_path / "data", sound)
 
 
 # What does not go together
@@ -386,10 +328,20 @@ def runs_with(contents: Contents, **values) -> Contents:
     return replace(contents, parts=parts)
 
 
+def test_the_row_of_a_build_is_kept_before_that_of_a_release(contents):
+    early, late, later = (runs_with(contents, seconds=seconds) for seconds in (1.0, 2.0, 3.0))
+    early = replace(early, sources=("an earlier release",))
+    for sources, kept in (((early, late), 2.0), ((late, early), 2.0), ((later, late), 3.0)):
+        found = merged(dict(zip("AB", sources, strict=True)))
+        for part in found.parts.values():
+            assert set(part.runs["seconds"].to_pylist()) == {kept}
+
+
 def test_sources_of_other_settings_are_refused(contents):
     camera = contents.images["camera"]
     images = {**contents.images, "camera": {**camera, "sha256": "0" * 64}}
     for other, message in (
+        (replace(contents, image_set="user"), "image_set is 'skimage' in 'A' and 'user' in 'B'"),
         (replace(contents, protocol_version=1), "protocol_version is 2 in 'A' and 1 in 'B'"),
         (replace(contents, images=images), "SHA-256 of image 'camera' is '.*' in 'A' and '000"),
         (changed_part(contents, channels=8), f"channels of fidelity {FIDELITY} is 16 in 'A'"),
@@ -485,21 +437,9 @@ def test_sources_that_cannot_be_used_are_refused(small_build, released, tmp_path
     assert release([small_build, empty.path], tmp_path / "data").architectures == 3
 
 
-def test_the_command_merges_and_says_in_a_line_what_contradicts(
-    small_build, released, tmp_path, capsys
-):
-    out = tmp_path / "data"
-    folders = by_architecture(small_build, tmp_path)
+def test_the_command_merges(small_build, released, tmp_path, capsys):
+    folders, out = by_architecture(small_build, tmp_path), tmp_path / "data"
     status, text, _ = nasdip_build(capsys, "release", *folders, "--out", out)
     assert status == 0
     assert "2 architectures, 2 images (skimage)" in text
-    other = small_release(tmp_path / "other")
-    for more, said in (
-        ([], f"'{out}' holds a dataset, nasdip-bench 0, that is not among the sources: name it"),
-        (["--replace"], f"image_set is 'skimage' in '{small_build}' and 'nasdip' in"),
-    ):
-        given = ("release", small_build, other, "--out", out, *more)
-        status, text, error = nasdip_build(capsys, *given)
-        assert (status, text, error.count("\n")) == (2, "", 1)
-        assert error.startswith(f"nasdip-build: {said}")
     assert same_files(out, released)

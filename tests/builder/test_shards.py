@@ -14,15 +14,16 @@ import pytest
 
 from nasdip_bench.builder.folder.build_folder import BuildFolder
 from nasdip_bench.builder.folder.shard_schema import SHARD_TABLES
-from nasdip_bench.builder.plan.units import RunKey
+from nasdip_bench.builder.release.release import read_source
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.builder.work.dry_run import preview
+from nasdip_bench.dataset import MANIFEST
 from nasdip_bench.dataset.schema import arrow_schema
 from nasdip_bench.errors import BuildError
 from nasdip_bench.space import paper_architectures
 from nasdip_bench.storage.files import sha256_bytes
 from nasdip_bench.storage.sealed_json import sealed_text
-from tests.builds import run_rows, score_rows, small_config
+from tests.builds import assert_same_runs, run_rows, score_rows, small_config
 
 
 @pytest.fixture
@@ -52,8 +53,7 @@ def test_damaged_shards_are_found_set_aside_and_rebuilt(folder: Path, small_buil
     assert build(small_config(), folder, workers=1, stack=1).damaged == ()
     assert f"shard {shards[0].name} is damaged" in caplog.text
     assert run_rows(folder).keys() == run_rows(small_build).keys()
-    for key, row in run_rows(small_build).items():
-        assert run_rows(folder)[key]["psnr_curve"] == pytest.approx(row["psnr_curve"], abs=1e-2)
+    assert_same_runs(folder, small_build)
 
 
 def test_temporary_files_are_not_runs_and_are_removed_once_old(folder: Path):
@@ -185,6 +185,18 @@ def test_a_folder_that_is_no_build_is_refused(tmp_path: Path):
             BuildFolder(tmp_path).settings()
 
 
+def test_a_dataset_folder_is_no_build_folder(tmp_path: Path):
+    (tmp_path / MANIFEST).touch()
+    for call in (BuildFolder(tmp_path).prepare, lambda config: preview(config, tmp_path)):
+        with pytest.raises(BuildError, match="holds a dataset, which a build does not add to"):
+            call(small_config())
+    (found,) = tmp_path.iterdir()
+    assert found.name == MANIFEST
+    (tmp_path / "build.json").touch()
+    with pytest.raises(BuildError, match="holds a dataset and a build"):
+        read_source(tmp_path)
+
+
 def test_a_folder_that_cannot_be_written_is_refused(monkeypatch, tmp_path: Path):
     (tmp_path / "file").write_text("")
     said = "build folder .*: Not a directory; correct that, or name another with --out"
@@ -206,7 +218,7 @@ def test_a_full_disk_stops_with_one_clear_error(monkeypatch, tmp_path: Path):
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("nasdip_bench.builder.folder.build_folder.write_atomic", full)
-    outcome = build(small_config(), tmp_path / "new", workers=1, stack=1)
+    outcome = build(small_config(scoring_inits=0), tmp_path / "new", workers=1, stack=1)
     assert "No space left on device; make room and give the same" in outcome.trouble
     assert outcome.finished == 0
 
@@ -215,13 +227,3 @@ def test_the_list_of_architectures_only_grows(folder: Path):
     three = paper_architectures(3)
     BuildFolder(folder).prepare(small_config(architectures=tuple(three[2:])))
     assert BuildFolder(folder).architectures() == three
-
-
-def test_finished_keys_are_those_of_whole_shards(small_build: Path):
-    finished = BuildFolder(small_build).finished()
-    runs = {key for key in finished if isinstance(key, RunKey)}
-    assert (len(runs), len(finished)) == (8, 8 + 16)
-    assert {RunKey(a, i, t, f, s)[1:3] for a, i, t, f, s in runs} == {
-        (image, task) for image in ("camera", "coins") for task in ("denoise", "inpaint")
-    }
-    assert score_rows(small_build)

@@ -14,7 +14,7 @@ from nasdip_bench.builder.release.release import release
 from nasdip_bench.builder.work.build import build
 from nasdip_bench.builder.work.dry_run import preview
 from nasdip_bench.builder.work.skip import finished_in_dataset
-from nasdip_bench.errors import BuildError, DatasetError
+from nasdip_bench.errors import BuildError
 from nasdip_bench.space import paper_architectures
 from tests.builds import run_rows, small_config
 from tests.synthetic import change_rows, each
@@ -83,12 +83,3 @@ def test_another_picture_under_a_name_is_refused(released: Path):
     swapped = replace(small_config().images[1], name="camera")
     with pytest.raises(BuildError, match="the SHA-256 of image 'camera'"):
         finished_in_dataset(released, small_config(images=(swapped,)))
-
-
-def test_what_is_no_dataset_is_refused(released: Path, tmp_path: Path):
-    with pytest.raises(DatasetError, match=r"no dataset in .*: there is no manifest.json"):
-        finished_in_dataset(tmp_path, small_config())
-    damaged = shutil.copytree(released, tmp_path / "damaged")
-    (damaged / "runs.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DatasetError, match="runs.parquet .* is damaged"):
-        finished_in_dataset(damaged, small_config())

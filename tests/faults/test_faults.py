@@ -96,7 +96,7 @@ def test_two_builders_and_releases_at_once_some_killed(lab: Lab, count):
         builders = [lab.start_build(build), lab.start_build(build)]
         killed = lab.random.choice([None, 0, 1])
         moment = time.monotonic() + lab.random.uniform(0, lab.seconds)
-        for turn in range(4):
+        for turn in range(3):
             time.sleep(lab.random.uniform(0, lab.seconds / 2))
             if killed is not None and time.monotonic() > moment:
                 builders[killed].process.kill()

@@ -35,7 +35,8 @@ def folders(tmp_path_factory) -> dict[str, Path]:
     settings = {"images": small_config().images[:1], "scoring_inits": 1}
     others = tuple(n for n in (*image_scores(), *network_scores()) if n not in ZERO_COST)
     whole = small_config(architectures=tuple(paper_architectures(COUNT)), scores=others, **settings)
-    few = small_config(architectures=tuple(paper_architectures(FEW)), train=False, **settings)
+    first = tuple(paper_architectures(FEW))
+    few = small_config(architectures=first, scores=(), train=False, **settings)
     build(whole, where / "old build", workers=1)
     build(few, where / "scores", workers=1)
     release(where / "old build", where / "old")
