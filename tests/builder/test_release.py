@@ -13,6 +13,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -195,6 +196,19 @@ def test_a_machine_without_torch_can_release(released: Path, tmp_path: Path, mon
     monkeypatch.setitem(sys.modules, "torch", None)  # an import fails
     manifest = release(released, tmp_path / "data")
     assert set(manifest.software) == {"nasdip-bench", "python", "numpy", "pyarrow", "h5py"}
+
+
+def test_a_run_or_score_that_is_there_twice_counts_once(small_build: Path, tmp_path: Path):
+    folder = BuildFolder(shutil.copytree(small_build, tmp_path / "b"))
+    for kind, count in (("runs", 8), ("scores", 32)):
+        once = pa.concat_tables(folder.read(kind))
+        assert len(once) == count
+        at = once.schema.get_field_index("seconds")
+        late = pa.array([99.0] * count, once.schema.field(at).type)
+        folder.write(kind, once.set_column(at, once.schema.field(at), late))
+    release(folder.path, tmp_path / "d")
+    for kind, count in (("runs", 8), ("scores", 32)):
+        assert len(pq.read_table(tmp_path / f"d/{kind}.parquet")) == count
 
 
 @pytest.fixture
