@@ -103,8 +103,8 @@ def search_leaderboard_figure(
         else ""
     )
     random = means.xs(RANDOM, level="method").iloc[0]
-    distances = any(method.startswith("isnas") for method in means.index.unique("method"))
-    searched = "and distances between restorations " if distances else ""
+    compared = any(method.startswith("isnas") for method in means.index.unique("method"))
+    needed = "runs and distances between restorations" if compared else "runs"
     notes = [
         "transfer: the architecture that is best by the target on the other images; no search. "
         "any: a random one, untrained. isnas <score>: the paper's search. random+neighbour: random "
@@ -130,7 +130,7 @@ def search_leaderboard_figure(
             f"with a budget of {in_words(facts['budget_seconds'])} (random search trains "
             f"{random['trained']:.0f}); means{interval}.",
             f"At {setup(bench, facts)}; n = {span([*map(int, means['n'])])} of {len(bench)} "
-            f"architectures, those with runs {searched}of every seed.",
+            f"architectures, those with {needed} of every seed.",
         ),
         notes=tuple(notes),
     )

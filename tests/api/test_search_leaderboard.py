@@ -242,6 +242,7 @@ def test_one_image_has_nothing_to_gain_over(small):
     assert (found.transfer, math.isnan(found.over_transfer_db)) == (-1, True)
     figure = search_leaderboard_figure(alone, "denoise", repeats=2, resamples=20)
     assert "nan" not in figure.text()
+    assert "n = 6 of 6 architectures, those with runs of every seed." in figure.caption
     assert figure._repr_png_().startswith(b"\x89PNG")
 
 
@@ -257,4 +258,5 @@ def test_the_table_shows_means_best_first(bench):
     gaps = figure.frame.xs(MEAN, level="image")["over_transfer_db"].unstack("target").mean(axis=1)
     assert (np.diff(gaps[figure.methods()]) <= 1e-12).all()
     assert "3 times on each of 3 images" in figure.caption
-    assert "n = 24 of 24 architectures" in figure.caption
+    searched = "runs and distances between restorations of every seed"
+    assert f"n = 24 of 24 architectures, those with {searched}." in figure.caption

@@ -69,17 +69,8 @@ class ScoreLeaderboardFigure(Forest):
         k = self.frame.attrs["k"]
         return [
             ["score", "tau", "p", "tau within", "p", f"precision at {k}", "regret, dB", "s", "n"],
-            [
-                "(better)",
-                "(interval)",
-                "(Holm)",
-                "one sampling",
-                "(Holm)",
-                "(chance)",
-                "(random)",
-                "",
-                "",
-            ],
+            ["(better)", "(interval)", "(Holm)", "one sampling", "(Holm)", "(chance)", "(random)"]
+            + [""] * 2,
         ]
 
     def body(self) -> list[list[str]]:
@@ -145,10 +136,12 @@ def score_leaderboard_figure(
     """
     frame = score_leaderboard(bench, task, k=k, **how)
     facts = frame.attrs
-    lead = (
-        f"lead: tau less that of {facts['against']} over the architectures with both, with its "
-        f"{100 * facts['level']:g} % interval."
-    )
+    leads = []
+    if facts["against"]:
+        leads.append(
+            f"lead: tau less that of {facts['against']} over the architectures with both, with its "
+            f"{100 * facts['level']:g} % interval."
+        )
     reasons = [
         f"{'-- : ' if row[['tau_signed', 'p']].isna().any() else ''}{entry_name(*key)}: "
         f"{row['reason']}."
@@ -165,7 +158,7 @@ def score_leaderboard_figure(
             shortfall(bench, facts, how.get("images")),
         ),
         notes=(
-            *([lead] if facts["against"] else []),
+            *leads,
             "sampling mean: mean target of the architectures with the same sampling and order on "
             "the other images; cell table: that of the other architectures with the same cell, or "
             "without any, the sampling mean.",
