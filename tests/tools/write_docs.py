@@ -27,15 +27,19 @@ README = ROOT / "README.md"
 
 
 def with_tables(text: str) -> str:
-    """The page with the tables of the schema."""
+    """The page with the tables of the schema; what an earlier table has is only named."""
     files = {f"{name}.parquet": columns for name, columns in RELEASE_TABLES.items()}
     files |= {f"{name}/*.parquet": columns for name, columns in PART_TABLES.items()}
-    parts = []
+    parts, above = [], set()
     for file, columns in files.items():
         body = [
             [f"`{c.name}`", c.type + ", may be null" * c.nullable, c.unit, c.direction, c.meaning]
             for c in columns
+            if c not in above
         ]
+        if known := [f"`{c.name}`" for c in columns if c in above]:
+            body.insert(0, [", ".join(known), "", "", "", "as above"])
+        above.update(columns)
         parts += [f"### {file}", table(["column", "type", "unit", "better", "meaning"], body)]
     return with_block(text, "tables", "\n\n".join(parts))
 
